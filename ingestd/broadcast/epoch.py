@@ -1,0 +1,90 @@
+"""One recording inside a broadcast: its init segment, its replay buffer, its commit point."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingestd.broadcast.replay import ReplayBuffer
+from ingestd.container.model import Fragment, InitSegment
+from ingestd.encoder.ladder import Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bytes of media that one epoch may hold, and that may wait for its encoder."""
+
+    held: int
+    ahead: int
+
+
+class Epoch:
+    """Filled by the publisher, read by the encoder of each generation in turn.
+
+    ``date`` is the wall clock (Unix time, s) of media time 0. ``on_arrival`` is the running
+    encoder's pump. Backpressure: :meth:`has_room` is asked before another message is read.
+    """
+
+    def __init__(
+        self, number: int, init: InitSegment, renditions: tuple[Rendition, ...], bounds: Bounds, wall: float
+    ) -> None:
+        self.number = number
+        self.init = init
+        self.renditions = renditions
+        self.buffer = ReplayBuffer(bounds.held)
+        self.date = wall
+        self.start = 0.0  # media time of the first unit
+        self.commits: dict[str, float] = {}  # rendition: media time that stands in the playlist
+        self.changed = asyncio.Event()  # something arrived, was encoded, or the epoch is complete
+        self.on_arrival: Callable[[], None] | None = None
+        self.fed = 0  # the encoder has all fragments before this number
+        self._bounds = bounds
+        self._wall = wall
+
+    def append(self, fragment: Fragment) -> None:
+        """Take the next fragment and hand it to the encoder at once."""
+        if self.buffer.end == 0:
+            self.start = fragment.media_time
+            self.date = self._wall - fragment.media_time
+            self.commits = {made.name: fragment.media_time for made in self.renditions}
+        self.buffer.append(fragment)
+        if self.on_arrival:
+            self.on_arrival()
+        elif self.buffer.end == 1:
+            self.changed.set()
+
+    def has_room(self) -> bool:
+        """Whether another message may be read from the publisher's socket."""
+        waiting = self.buffer.ahead(self.fed)
+        return waiting < self._bounds.ahead and self.buffer.make_room(self.fed)
+
+    def finish(self) -> None:
+        """No more of this recording will come."""
+        self.buffer.complete = True
+        if self.on_arrival:
+            self.on_arrival()
+        self.changed.set()
+
+    async def first_to_replay(self) -> int:
+        """The fragment that the next generation starts from; waits until there is one."""
+        while (first := self.buffer.seek(self.commit)) is None:
+            self.changed.clear()
+            await self.changed.wait()
+        return first
+
+    @property
+    def commit(self) -> float:
+        """Media time (s) up to which every rendition stands in the playlist."""
+        return min(self.commits.values(), default=0.0)
+
+    def commit_to(self, commits: dict[str, float]) -> None:
+        """Note what stands in the playlist and let go of what no restart will need."""
+        self.commits.update(commits)
+        self.buffer.commit(self.commit)
+        self.changed.set()
+
+    @property
+    def lag(self) -> float:
+        """Seconds that were received but do not stand in the playlist yet."""
+        return max(0.0, self.buffer.end_time - self.commit) if self.buffer.end else 0.0

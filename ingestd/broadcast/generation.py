@@ -1,0 +1,186 @@
+"""One generation: one life of the encoder, from spawn to its last segment in the playlist."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from ingestd.broadcast.epoch import Epoch
+from ingestd.broadcast.lifecycle import Event
+from ingestd.delivery.delivery import Delivery, stream_name
+from ingestd.encoder.argv import Plan
+from ingestd.encoder.encoder import Encoder, EncoderSettings
+from ingestd.processes import Exit
+from ingestd.tasks import Tasks
+
+log = structlog.get_logger("ingestd.generation")
+
+# After FFmpeg is gone nginx-rtmp closes the segment under way at once; this bounds a hung one.
+_SETTLE_SECONDS = 2.0
+_SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
+
+
+class Reason(StrEnum):
+    """Why a generation ended before its work was done: the label of the restart metric."""
+
+    KILLED = "killed"  # by a signal that we did not send
+    TARGET = "rtmp_target"  # nginx-rtmp is not there, or refuses
+    INPUT = "input"  # FFmpeg cannot decode what it gets
+    STALLED = "stalled"  # no segment came in time, so we ended it
+    EXITED = "exited"  # anything else
+
+
+_WORDS = (
+    (Reason.TARGET, ("Connection refused", "Broken pipe", "Connection reset", "rtmp://", "RTMP_")),
+    (
+        Reason.INPUT,
+        ("Invalid data found", "Decoder (codec", "Unsupported codec", "EBML header parsing failed"),
+    ),
+)
+
+
+def classify(ended: Exit) -> Reason:
+    """The reason in one word, from signal, exit code and last words."""
+    if ended.signal:
+        return Reason.KILLED
+    text = "\n".join(ended.lines[-10:])
+    return next((reason for reason, words in _WORDS if any(word in text for word in words)), Reason.EXITED)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a generation ended; ``reason`` is None when all of its epoch stands in the playlist."""
+
+    reason: Reason | None
+    exit: Exit
+    segments: int  # that it brought into the playlist
+
+
+@dataclass(frozen=True, slots=True)
+class Works:
+    """What every generation works with; times in seconds."""
+
+    encoder: EncoderSettings
+    rtmp: str  # URL of nginx-rtmp's application
+    segment: float
+    preset: str
+    poll: float
+    stall_timeout: float
+
+
+class Generation:
+    """Lives once: :meth:`run` spawns the encoder, watches the playlist, and tells how it ended."""
+
+    def __init__(
+        self,
+        number: int,
+        broadcast: str,
+        epoch: Epoch,
+        delivery: Delivery,
+        works: Works,
+        notify: Callable[[Event], None],
+    ) -> None:
+        self.number = number
+        self.encoder: Encoder | None = None
+        self._broadcast = broadcast
+        self._epoch = epoch
+        self._delivery = delivery
+        self._works = works
+        self._notify = notify
+        self._stalled = False
+        self._fresh_at = 0.0
+
+    async def run(self) -> Outcome:
+        """Encode the epoch from its commit point until it is complete or the encoder dies."""
+        epoch, before = self._epoch, self._delivery.segments
+        epoch.fed = await epoch.first_to_replay()
+        self._delivery.begin(self.number, epoch.date, epoch.renditions, epoch.commits)
+        self.encoder = await Encoder.start(
+            self._plan(), epoch.buffer, epoch.fed, self._works.encoder, self._drained
+        )
+        epoch.on_arrival = self.encoder.feed.pump
+        log.info("encoder_started", pid=self.encoder.pid, epoch=epoch.number, origin=round(epoch.commit, 3))
+        ended = await self._attend(self.encoder)
+        await self._settle()
+        return Outcome(self._reason(ended), ended, self._delivery.segments - before)
+
+    async def _attend(self, encoder: Encoder) -> Exit:
+        """Watch the playlist until the encoder has ended; never leave it behind."""
+        tasks = Tasks(f"generation/{self._broadcast}-{self.number}")
+        self._fresh_at = time.monotonic()
+        tasks.spawn(self._watch(encoder), "watch", eternal=True)
+        try:
+            return await encoder.wait()
+        finally:
+            self._epoch.on_arrival = None
+            await tasks.close()
+            await encoder.stop(self._works.encoder.stop_timeout)
+
+    def _plan(self) -> Plan:
+        names = [made.name for made in self._epoch.renditions]
+        streams = {name: stream_name(self._broadcast, self.number, name) for name in names}
+        return Plan(
+            init=self._epoch.init,
+            renditions=self._epoch.renditions,
+            origins=dict(self._epoch.commits),
+            targets={name: f"{self._works.rtmp}/{stream}" for name, stream in streams.items()},
+            segment=self._works.segment,
+            preset=self._works.preset,
+        )
+
+    def _drained(self) -> None:
+        if self.encoder and self._epoch.fed != self.encoder.feed.number:
+            self._epoch.fed = self.encoder.feed.number
+            self._epoch.changed.set()
+
+    async def _watch(self, encoder: Encoder) -> None:
+        """Look at the private playlists; nothing new for too long while media waits is a stall."""
+        while True:
+            await asyncio.sleep(self._works.poll)
+            self._collect()
+            if self._is_stalled():
+                self._stalled = True
+                log.warning(
+                    "encoder_stalled", seconds=self._works.stall_timeout, lag=round(self._epoch.lag, 1)
+                )
+                self._notify(Event.STALL)
+                encoder.kill()  # a stopped or hung process does not answer to SIGTERM
+                self._fresh_at = time.monotonic()
+
+    def _collect(self) -> None:
+        try:
+            fresh = self._delivery.collect(self.number, time.monotonic())
+        except OSError as error:  # a full disk: what was not written is tried again at the next look
+            log.error("playlist_not_written", error=str(error))
+            return
+        if fresh:
+            self._fresh_at = time.monotonic()
+            self._epoch.commit_to(self._delivery.commits)
+            self._notify(Event.SEGMENT)
+
+    def _is_stalled(self) -> bool:
+        """Media of more than two segments waits, or the last of it, and no new segment came in time."""
+        now = time.monotonic()
+        if self._epoch.lag < 2 * self._works.segment and not self._epoch.buffer.complete:
+            self._fresh_at = now
+        return now - self._fresh_at > self._works.stall_timeout
+
+    async def _settle(self) -> None:
+        """List what nginx-rtmp closes now that its publisher is gone: the commit point is final then."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        self._collect()
+        while not self._delivery.settled and time.monotonic() < deadline:
+            await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
+            self._collect()
+        self._delivery.close_generation()
+
+    def _reason(self, ended: Exit) -> Reason | None:
+        if self._stalled:
+            return Reason.STALLED
+        fed = self.encoder is not None and self.encoder.feed.finished
+        return None if ended.ok and fed else classify(ended)

@@ -1,0 +1,101 @@
+"""The replay buffer: the units from the one that holds the commit point onward. Pure.
+
+It is the encoder's only source: an encoder reads it fragment by fragment from a unit on, and the
+next generation reads the same fragments again from the commit point. So there is no second queue
+between socket and encoder, and one bound holds for all of a broadcast's media in memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+from ingestd.container.model import Fragment
+
+# An audio packet that begins before a keyframe may sound after it (Opus packets of MediaRecorder
+# last 60 ms): a replay starts at least this much before the commit point.
+AUDIO_MARGIN = 0.1  # seconds
+
+# What a fragment costs beside its bytes, so that a flood of tiny elements is bounded as well.
+_OVERHEAD = 256  # bytes
+
+
+class ReplayBuffer:
+    """Fragments in order, numbered from 0 for the first one of the epoch.
+
+    ``limit`` bounds the bytes held. Fragments before the commit point go as soon as nothing needs
+    them; if the bound is reached all the same (a unit larger than the bound), the oldest ones
+    that the encoder already has are given up, and a restart goes on from the next keyframe.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._fragments: deque[Fragment] = deque()
+        self._starts: deque[int] = deque()  # bytes appended before each fragment
+        self._first = 0
+        self._appended = 0
+        self.size = 0  # bytes held
+        self.end_time = 0.0  # seconds: where the epoch has come to
+        self.complete = False  # nothing will be appended any more
+        self.given_up = 0  # bytes that were dropped before they stood in the playlist
+
+    @property
+    def end(self) -> int:
+        """The number that the next fragment will get."""
+        return self._first + len(self._fragments)
+
+    @property
+    def offset(self) -> int:
+        """Byte offset in the epoch of the unit that holds the commit point: what an ack says."""
+        return self._fragments[0].offset if self._fragments else 0
+
+    def append(self, fragment: Fragment) -> None:
+        owner = fragment.data.obj
+        if isinstance(owner, bytes) and 2 * len(fragment.data) < len(owner):
+            # a small view would keep the whole message in memory
+            fragment = replace(fragment, data=memoryview(bytes(fragment.data)))
+        self._fragments.append(fragment)
+        self._starts.append(self._appended)
+        cost = len(fragment.data) + _OVERHEAD
+        self._appended += cost
+        self.size += cost
+        self.end_time = max(self.end_time, fragment.end_time)
+
+    def get(self, number: int) -> Fragment | None:
+        """The fragment of that number; None if it has not come yet or is gone."""
+        index = number - self._first
+        return self._fragments[index] if 0 <= index < len(self._fragments) else None
+
+    def ahead(self, number: int) -> int:
+        """Bytes that wait from that fragment on."""
+        index = max(0, number - self._first)
+        return self._appended - self._starts[index] if index < len(self._starts) else 0
+
+    def seek(self, media_time: float) -> int | None:
+        """The fragment from which a decoder has everything at ``media_time``; None: not yet here."""
+        found = None
+        for number, fragment in enumerate(self._fragments, self._first):
+            if fragment.starts_unit:
+                if found is not None and fragment.media_time > media_time - AUDIO_MARGIN:
+                    break
+                found = number
+        return found
+
+    def commit(self, media_time: float) -> None:
+        """Drop the units that no replay from ``media_time`` on can need."""
+        keep = self.seek(media_time)
+        while keep is not None and self._first < keep:
+            self._drop()
+
+    def make_room(self, fed: int) -> bool:
+        """Whether another fragment may be taken, given that the encoder has all before ``fed``."""
+        while self.size >= self._limit and self._first < fed:
+            self.given_up += self._drop()
+        return self.size < self._limit
+
+    def _drop(self) -> int:
+        gone = len(self._fragments.popleft().data)
+        self._starts.popleft()
+        self._first += 1
+        self.size -= gone + _OVERHEAD
+        return gone

@@ -1,0 +1,4 @@
+"""Being written."""
+
+
+def register(commands: object) -> None: ...

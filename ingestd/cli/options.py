@@ -1,0 +1,67 @@
+"""Flags that become settings: shared by every command that reads the configuration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ingestd.errors import SettingsError
+from ingestd.settings import Settings, Source, flag_name, keys, load
+
+# Flags of their own; every other setting is reached by --set SECTION.KEY=VALUE.
+_FLAGS: dict[Source, str] = {
+    ("data", "dir"): "DIR",
+    ("http", "bind"): "ADDR",
+    ("http", "port"): "N",
+    ("hls", "port"): "N",
+    ("rtmp", "port"): "N",
+}
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Give a command ``--config``, a flag for each setting of the first need, and ``--set``."""
+    group = command.add_argument_group("settings")
+    group.add_argument("--config", metavar="FILE", type=Path, help="TOML file (also INGESTD_CONFIG)")
+    fields = keys()
+    for source, metavar in _FLAGS.items():
+        field = fields[source]
+        default = "" if field.default in (None, "") else f" (default: {field.default})"
+        group.add_argument(
+            f"--{flag_name(source)}",
+            metavar=metavar,
+            dest=_dest(source),
+            help=f"{field.description}{default}",
+        )
+    group.add_argument(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        action="append",
+        default=[],
+        help="any other setting, for example --set hls.window=120",
+    )
+
+
+def settings_of(arguments: argparse.Namespace) -> Settings:
+    """The settings of this invocation: file, then environment, then flags."""
+    flags = {source: value for source in _FLAGS if (value := getattr(arguments, _dest(source))) is not None}
+    for text in arguments.set:
+        source, value = _parse(text)
+        flags[source] = value
+    file = arguments.config or (
+        Path(os.environ["INGESTD_CONFIG"]) if "INGESTD_CONFIG" in os.environ else None
+    )
+    return load(file, os.environ, flags)
+
+
+def _parse(text: str) -> tuple[Source, str]:
+    name, found, value = text.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (found and dot) or (section, key) not in keys():
+        allowed = ", ".join(".".join(source) for source in keys())
+        raise SettingsError(f"--set {text}: say SECTION.KEY=VALUE with one of: {allowed}")
+    return (section, key), value.strip()
+
+
+def _dest(source: Source) -> str:
+    return "_".join(("setting", *source))

@@ -1,0 +1,136 @@
+"""HLS playlists: nginx-rtmp's private ones read, the public ones kept and written. Pure (RFC 8216)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from ingestd.encoder.ladder import Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateSegment:
+    """A segment that nginx-rtmp has closed: its number in the generation, file name, seconds."""
+
+    number: int
+    file: str
+    duration: float
+
+
+def parse_private(text: str) -> list[PrivateSegment]:
+    """The segments that a playlist of nginx-rtmp lists; what cannot be read is passed over."""
+    number, duration, found = 0, None, []
+    for line in text.splitlines():
+        if match := re.fullmatch(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", line):
+            number = int(match[1])
+        elif match := re.fullmatch(r"#EXTINF:(\d+(?:\.\d+)?),.*", line):
+            duration = float(match[1])
+        elif re.fullmatch(r"[\w.-]+\.ts", line) and duration is not None:
+            found.append(PrivateSegment(number, line, duration))
+            number, duration = number + 1, None
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a public playlist; ``date`` is the wall clock of its first frame (Unix time)."""
+
+    uri: str
+    duration: float  # seconds
+    date: float
+    discontinuity: bool = False
+
+
+@dataclass(slots=True)
+class MediaPlaylist:
+    """A rendition's playlist for one broadcast: it only grows at the end and slides at the front."""
+
+    target: int  # seconds; never changes (RFC 8216 §4.3.3.1)
+    window: float  # seconds listed while live
+    sequence: int = 0  # of the first segment listed
+    discontinuities: int = 0  # discontinuity sequence of the first segment listed
+    segments: deque[Segment] = field(default_factory=deque)
+    ended: bool = False
+
+    def append(self, segment: Segment) -> None:
+        self.segments.append(segment)
+
+    def slide(self) -> list[Segment]:
+        """Take segments from the front as long as a whole window stays; they are returned.
+
+        At least three target durations stay (RFC 8216 §6.2.2).
+        """
+        removed = []
+        least = max(self.window, 3 * self.target)
+        total = self.duration
+        while self.segments and total - self.segments[0].duration >= least:
+            gone = self.segments.popleft()
+            total -= gone.duration
+            removed.append(gone)
+            self.sequence += 1
+            self.discontinuities += gone.discontinuity
+        return removed
+
+    @property
+    def duration(self) -> float:
+        """Seconds listed."""
+        return math.fsum(segment.duration for segment in self.segments)
+
+    def copy(self) -> MediaPlaylist:
+        """A second playlist with the same past: for a rendition that is encoded from now on."""
+        return replace(self, segments=deque(self.segments))
+
+    def render(self) -> str:
+        lines = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:3",
+            f"#EXT-X-TARGETDURATION:{self.target}",
+            f"#EXT-X-MEDIA-SEQUENCE:{self.sequence}",
+            f"#EXT-X-DISCONTINUITY-SEQUENCE:{self.discontinuities}",
+            "#EXT-X-INDEPENDENT-SEGMENTS",
+        ]
+        for segment in self.segments:
+            lines += ["#EXT-X-DISCONTINUITY"] * segment.discontinuity
+            lines += [f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.date)}", f"#EXTINF:{segment.duration:.3f},"]
+            lines.append(segment.uri)
+        return "\n".join(lines + ["#EXT-X-ENDLIST"] * self.ended) + "\n"
+
+
+def _date(unix: float) -> str:
+    moment = datetime.fromtimestamp(unix, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def target_duration(segment: float) -> int:
+    """Seconds that no segment's rounded duration exceeds (RFC 8216 §4.3.3.1).
+
+    Segments are cut at forced keyframes, so they last ``segment`` or less; those of audio only
+    end with the packet that reaches it, up to 0.05 s later.
+    """
+    return max(1, math.floor(segment + 0.05 + 0.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A line of a multivariant playlist: bandwidths in bit/s."""
+
+    rendition: Rendition
+    bandwidth: int
+    average_bandwidth: int
+
+
+def multivariant(variants: Iterable[Variant], prefix: str = "") -> str:
+    """The multivariant playlist; ``prefix`` leads from it to the media playlists."""
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    for variant in variants:
+        made = variant.rendition
+        attributes = [f"BANDWIDTH={variant.bandwidth}", f"AVERAGE-BANDWIDTH={variant.average_bandwidth}"]
+        attributes.append(f'CODECS="{made.codecs}"')
+        if made.video_bitrate:
+            attributes += [f"RESOLUTION={made.width}x{made.height}", f"FRAME-RATE={made.frame_rate:.3f}"]
+        lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", f"{prefix}{made.name}.m3u8"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,107 @@
+"""The command line of an encoder. Pure; golden tests hold it.
+
+Why each option is there is measured, not folklore: the figures stand beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingestd.container.model import InitSegment
+from ingestd.encoder.ladder import Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One generation: what is read, what is made of it, and where each rendition begins.
+
+    ``origins`` are media times of the epoch in seconds: the commit point of each rendition, up to
+    which everything stands in the playlist already.
+    """
+
+    init: InitSegment
+    renditions: tuple[Rendition, ...]
+    origins: Mapping[str, float]
+    targets: Mapping[str, str]  # RTMP URL of each rendition
+    segment: float = 1.0  # seconds between forced keyframes
+    preset: str = "veryfast"
+
+
+def argv(program: str, plan: Plan) -> list[str]:
+    """FFmpeg's arguments; never passed through a shell."""
+    command = [program, *_input(plan.init)]
+    if plan.init.video:
+        command += ["-filter_complex", _scaling(plan.renditions)]
+    for rendition in plan.renditions:
+        command += _output(plan, rendition)
+    return command
+
+
+def _input(init: InitSegment) -> list[str]:
+    return [
+        *["-hide_banner", "-nostdin", "-loglevel", "level+warning", "-nostats"],
+        *["-progress", "pipe:1", "-stats_period", "0.5"],
+        # The format is known, so there is nothing to probe for: the first tag comes after 0.2 s
+        # instead of 1.5 s. Never -fflags nobuffer: it throws the first keyframe away.
+        *["-f", "mp4" if init.container == "mp4" else "matroska"],
+        *([] if init.container == "mp4" else ["-probesize", "32"]),
+        *["-analyzeduration", "0"],
+        *["-threads", "1"],  # frame threads of the decoder would hold 100 ms back
+        *["-copyts"],  # media time stays that of the epoch, whichever unit a replay starts from
+        *["-i", "pipe:0"],
+    ]
+
+
+def _scaling(renditions: tuple[Rendition, ...]) -> str:
+    """Decode once, then scale from rung to rung: each is made from the next larger one.
+
+    ``fps`` first: with so little probing a MediaRecorder file reads as 1000 frames a second. A
+    source that changes its size in mid-stream is fitted and padded, not stretched.
+    """
+    top = renditions[0]
+    head = (
+        f"[0:v:0]fps={top.frame_rate},"
+        f"scale={top.width}:{top.height}:force_original_aspect_ratio=decrease:flags=bilinear,"
+        f"pad={top.width}:{top.height}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p"
+    )
+    chains = []
+    for above, rung in zip(renditions, renditions[1:], strict=False):
+        chains.append(f"{head},split=2[{above.name}][from{above.name}]")
+        head = f"[from{above.name}]scale={rung.width}:{rung.height}:flags=bilinear,setsar=1"
+    return ";".join([*chains, f"{head}[{renditions[-1].name}]"])
+
+
+def _output(plan: Plan, rendition: Rendition) -> list[str]:
+    origin = plan.origins.get(rendition.name, 0.0)
+    return [
+        # As an output option it trims after decoding: the first frame out is the one wanted.
+        *(["-ss", f"{origin:.6f}"] if origin > 0 else []),
+        *(_video(plan, rendition) if rendition.video_bitrate else []),
+        *(_audio(rendition) if rendition.audio_bitrate else []),
+        # One track that stops must not hold the other back (µs).
+        *["-max_interleave_delta", "200000"],
+        *["-flvflags", "no_duration_filesize"],
+        *["-f", "flv", plan.targets[rendition.name]],
+    ]
+
+
+def _video(plan: Plan, rendition: Rendition) -> list[str]:
+    kbps = rendition.video_bitrate // 1000
+    longest = round(rendition.frame_rate * plan.segment * 4)  # only a bound: keyframes are forced
+    return [
+        *["-map", f"[{rendition.name}]", "-c:v", "libx264", "-preset", plan.preset, "-tune", "zerolatency"],
+        *["-profile:v", "high", "-level:v", f"{rendition.level / 10:.1f}"],
+        *["-b:v", f"{kbps}k", "-maxrate:v", f"{kbps}k", "-bufsize:v", f"{kbps}k"],
+        *["-g", str(longest), "-sc_threshold", "0"],
+        *["-force_key_frames", f"expr:gte(t,n_forced*{plan.segment:g})"],
+    ]
+
+
+def _audio(rendition: Rendition) -> list[str]:
+    # async fills what a muted or late track leaves out, so that sound stays where it belongs
+    kbps = rendition.audio_bitrate // 1000
+    return [
+        *["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{kbps}k", "-ac", "2"],
+        *["-af", "aresample=48000:async=1"],
+    ]

@@ -1,0 +1,101 @@
+"""One life of one FFmpeg: an object of this class is started once, ends once, and is thrown away.
+
+Many lives, one broadcast: that is the supervisor's matter (``ingestd.broadcast``).
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from ingestd.encoder.argv import Plan, argv
+from ingestd.encoder.feed import Feed, Source
+from ingestd.encoder.progress import Progress
+from ingestd.processes import Child, Exit
+from ingestd.tasks import Tasks
+
+log = structlog.get_logger("ingestd.encoder")
+
+_LEVEL = re.compile(r"\[(warning|error|fatal|panic)\] ?")
+# Said at every start, because nothing is probed; it means nothing here.
+_EXPECTED = ("not enough frames to estimate rate", "Could not find codec parameters", "Estimating duration")
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """What every generation has in common; ``stop_timeout`` is seconds from SIGTERM to SIGKILL."""
+
+    program: str
+    scratch: Path
+    stop_timeout: float
+
+
+class Encoder:
+    """FFmpeg, fed from the replay buffer, pushing its renditions by RTMP."""
+
+    def __init__(self, child: Child, feed: Feed, name: str) -> None:
+        self._child = child
+        self.feed = feed
+        self.progress = Progress()
+        self._tasks = Tasks(f"encoder/{name}")
+        self._tasks.spawn(self._read_progress(), "progress")
+        self.pid = child.pid
+
+    @classmethod
+    async def start(
+        cls, plan: Plan, source: Source, first: int, settings: EncoderSettings, on_drained: Callable[[], None]
+    ) -> Encoder:
+        """Spawn FFmpeg for ``plan`` and feed it from fragment ``first`` on."""
+        feed = Feed(source, plan.init, first, on_drained)
+        name = next(iter(plan.targets.values())).rpartition("/")[2].rpartition("-")[0]
+        try:
+            child = await Child.start(
+                argv(settings.program, plan),
+                name=name,
+                cwd=settings.scratch,
+                stdin=feed.read_end,
+                on_line=_log_line,
+                ignore=_EXPECTED,
+            )
+        except BaseException:
+            feed.close()
+            raise
+        feed.close_read_end()
+        encoder = cls(child, feed, name)
+        feed.pump()
+        return encoder
+
+    async def _read_progress(self) -> None:
+        async for line in self._child.output():
+            self.progress.line(line)
+
+    async def wait(self) -> Exit:
+        """Until FFmpeg has ended by itself."""
+        ended = await self._child.wait()
+        await self._close()
+        return ended
+
+    def kill(self) -> None:
+        """End FFmpeg at once; :meth:`wait` tells when it is over."""
+        self._child.signal(signal.SIGKILL)
+
+    async def stop(self, grace: float) -> Exit:
+        """End FFmpeg: SIGTERM, then SIGKILL after ``grace`` seconds."""
+        ended = await self._child.stop(grace)
+        await self._close()
+        return ended
+
+    async def _close(self) -> None:
+        self.feed.close()
+        await self._tasks.close()
+
+
+def _log_line(line: str) -> None:
+    level = match[1] if (match := _LEVEL.search(line)) else "warning"
+    report = log.warning if level == "warning" else log.error
+    report("ffmpeg", line=_LEVEL.sub("", line, count=1))

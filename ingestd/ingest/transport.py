@@ -1,0 +1,50 @@
+"""uvicorn's WebSocket protocol with this project's answer to messages that are too large."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.server import ServerProtocol
+
+from ingestd.ingest.session import too_large
+
+_TOO_BIG = 1009  # what websockets says of a message above its limit (RFC 6455 §7.4.1)
+_QUIET = 0.5  # seconds of silence after which a refused client has stopped sending
+
+
+class _Protocol(ServerProtocol):
+    """Gives the reason in the words and with the code that this project documents (4413)."""
+
+    def fail(self, code: int, reason: str = "") -> None:
+        if code == _TOO_BIG and self.max_message_size is not None:
+            refusal = too_large(self.max_message_size)
+            code, reason = refusal.close_code, refusal.close_reason
+        super().fail(code, reason)
+
+
+class IngestTransport(WebSocketsSansIOProtocol):
+    """No compression: media does not shrink, and deflate costs up to three times the CPU."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn = _Protocol(max_size=self.config.ws_max_size, logger=self.logger)
+        self._give_up_at = 0.0
+
+    def handle_parser_exception(self) -> None:
+        """Say why, then read on until the client is quiet.
+
+        To close a socket under unread bytes resets the connection, and the client never learns
+        the reason. What still comes is thrown away by the parser.
+        """
+        now = self.loop.time()
+        if not self.close_sent and self.conn.close_sent is not None:
+            why = self.conn.close_sent
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": why.code, "reason": why.reason})
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self._give_up_at = now + self.close_timeout
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        delay = min(_QUIET, max(0.0, self._give_up_at - now))
+        self.close_timer = self.loop.call_later(delay, self.transport.close)

@@ -1,0 +1,1 @@
+"""nginx with nginx-rtmp: its configuration, and its process under ``ingestd up``."""

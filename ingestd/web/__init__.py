@@ -1,0 +1,1 @@
+"""Pages, API, events, health and metrics over HTTP."""

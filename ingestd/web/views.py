@@ -1,0 +1,77 @@
+"""What the API says of a broadcast: one place, for JSON answers and events alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ingestd.broadcast.broadcast import Broadcast
+from ingestd.container.model import InitSegment
+from ingestd.delivery.delivery import Listed
+
+
+def broadcast_view(one: Broadcast) -> dict[str, Any]:
+    """A broadcast as JSON. Times are ISO 8601 in UTC; ``media_time`` and ``commit_lag`` seconds.
+
+    ``hls`` and ``poster`` are paths below nginx's address, null while there is nothing to fetch.
+    """
+    base = f"/hls/{one.channel}"
+    return {
+        "id": one.id,
+        "channel": one.channel,
+        "title": one.title,
+        "state": one.state.value,
+        "wanted": one.order.value,
+        "message": one.message,
+        "started_at": _iso(one.started_at),
+        "ended_at": None if one.ended_at is None else _iso(one.ended_at),
+        "media_time": round(one.media_time, 3),
+        "commit_lag": round(one.commit_lag, 3),
+        "received_bytes": one.received,
+        "hls": f"{base}/index.m3u8" if one.delivery.playable else None,
+        "hls_broadcast": f"{base}/{one.id}/index.m3u8" if one.delivery.playable else None,
+        "poster": f"{base}/{one.id}/poster.jpg?{one.posters}" if one.posters else None,
+        "source": source_view(one.source),
+        "renditions": [_rendition(listed) for listed in one.delivery.listed],
+        "encoder": _encoder(one),
+    }
+
+
+def source_view(init: InitSegment | None) -> dict[str, Any] | None:
+    """The source: codecs, pixels, channels, Hz."""
+    if init is None:
+        return None
+    video, audio = init.video, init.audio
+    return {
+        "video": video and {"codec": video.codec, "width": video.width, "height": video.height},
+        "audio": audio
+        and {"codec": audio.codec, "channels": audio.channels, "sample_rate": audio.sample_rate},
+    }
+
+
+def _rendition(listed: Listed) -> dict[str, Any]:
+    made = listed.rendition
+    return {
+        "name": made.name,
+        "width": made.width,
+        "height": made.height,
+        "frame_rate": made.frame_rate,
+        "bandwidth": made.bandwidth,
+    }
+
+
+def _encoder(one: Broadcast) -> dict[str, Any] | None:
+    if one.generations == 0:
+        return None
+    progress = one.encoder.progress if one.encoder else None
+    return {
+        "generation": one.generations - 1,
+        "restarts": one.restarts.total(),
+        "running": progress is not None,
+        "speed": round(progress.speed, 3) if progress else None,
+        "fps": round(progress.fps, 2) if progress else None,
+    }
+
+
+def _iso(unix: float) -> str:
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,167 @@
+"""A real ``ingestd up`` on free ports, for tests that go through its public face."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+
+PATIENCE = 60.0  # seconds: generous, for a machine that is busy with other things
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:
+    """What ``probe`` returns as soon as it is true; fails with ``what`` after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(0.05)
+
+
+@dataclass
+class Server:
+    """A running server: its addresses and secrets, and what it has written."""
+
+    process: subprocess.Popen[bytes]
+    data: Path
+    log: Path
+    http: str
+    hls: str
+    rtmp: str
+    channel: str
+    stream_key: str
+    token: str
+
+    @property
+    def ws(self) -> str:
+        return self.http.replace("http", "ws", 1) + "/ws"
+
+    def get(self, path: str, **parameters: str) -> Any:
+        """JSON of an API path."""
+        return httpx.get(self.http + path, params=parameters, timeout=PATIENCE).json()
+
+    def broadcasts(self) -> list[dict[str, Any]]:
+        """Open and ended ones, newest last."""
+        return list(reversed(self.get("/api/v1/broadcasts", ended="true")["broadcasts"]))
+
+    def newest(self, channel: str = "demo") -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self.get(f"/api/v1/channels/{channel}")["broadcast"]
+        return found
+
+    def wait_state(self, *states: str, broadcast: str | None = None) -> dict[str, Any]:
+        """The newest broadcast of the demo channel (or that one) as soon as it is in one of the states."""
+
+        def probe() -> dict[str, Any] | None:
+            every = [one for one in [self.newest()] if one] if broadcast is None else self.broadcasts()
+            mine = [one for one in every if broadcast in (None, one["id"])]
+            return mine[0] if mine and mine[0]["state"] in states else None
+
+        return wait_for(f"state {states}", probe)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels."""
+        total = 0.0
+        for line in httpx.get(f"{self.http}/metrics", timeout=PATIENCE).text.splitlines():
+            sample, _, value = line.rpartition(" ")
+            wanted = all(f'{key}="{text}"' in sample for key, text in labels.items())
+            if sample.split("{")[0] == name and wanted:
+                total += float(value)
+        return total
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """Processes below the server with that name."""
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in family if _named(child, name)]
+
+    def logged(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+def _named(process: psutil.Process, name: str) -> bool:
+    try:
+        return process.name() == name
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def running(
+    *flags: str, channels: int = 1, data: Path | None = None, expect_clean: bool = True, **settings: object
+) -> Iterator[Server]:
+    """Start a server, stop it with SIGTERM, and check that it leaves no process behind.
+
+    ``settings`` are environment variables without their prefix: ``hls_window=5``. With more
+    ``channels`` than one there are demo, demo1, demo2 …, with keys in channels.json.
+    """
+    # not pytest's own directory: that one is closed to nginx's unprivileged workers
+    root = Path(tempfile.mkdtemp(prefix="ingestd-test-"))
+    root.chmod(0o755)
+    directory = data or root / "data"
+    if channels > 1:
+        _make_channels(directory, channels)
+    ready, log = root / "ready.json", root / "log"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
+    environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
+    command = [sys.executable, "-m", "ingestd", "up", "--data-dir", str(directory), "--ready-file", str(ready)]
+    command += ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0", "--set", "log.style=json", *flags]
+    with log.open("wb") as errors, (root / "printed").open("wb") as printed:
+        process = subprocess.Popen(
+            command, env=environment, stdout=printed, stderr=errors, start_new_session=True
+        )
+    try:
+        wait_for(f"the server ({log})", lambda: ready.exists() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        facts = json.loads(ready.read_text())
+        facts.pop("pid")
+        yield Server(process, directory, log, **facts)
+    finally:
+        family = _stop(process)
+    try:
+        assert not family, f"left behind: {family}"
+        if expect_clean:
+            assert process.returncode == 0, log.read_text()[-4000:]
+            assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _make_channels(directory: Path, count: int) -> None:
+    directory.mkdir(parents=True)
+    names = ["demo", *(f"demo{number}" for number in range(1, count))]
+    entries = {name: {"title": name.title(), "stream_key": f"{name}-{os.urandom(16).hex()}"} for name in names}
+    (directory / "channels.json").write_text(json.dumps(entries))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """SIGTERM, and what of its children still runs a moment after it is gone."""
+    family = []
+    if process.poll() is None:
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for child in alive:
+        child.kill()
+    return alive
