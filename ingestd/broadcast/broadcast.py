@@ -74,6 +74,7 @@ class Broadcast:
         self._epoch: Epoch | None = None
         self._epochs: deque[Epoch] = deque()
         self._epoch_count = 0
+        self._newest: Epoch | None = None
         self._delivered = 0.0  # media time of the epochs that are done
         self._generation: Generation | None = None
         self._backoff = Backoff(terms.max_restarts)
@@ -94,7 +95,9 @@ class Broadcast:
         if len(self._epochs) >= _WAITING_EPOCHS:
             raise Refused(Refusal(Code.MALFORMED, "The recorder is restarted too often."))
         renditions = self._terms.ladder(init)
-        epoch = Epoch(self._epoch_count, init, renditions, self._terms.bounds, time.time())
+        wall = max(time.time(), self._newest.end_date if self._newest else 0.0)  # dates never go back
+        epoch = Epoch(self._epoch_count, init, renditions, self._terms.bounds, wall)
+        self._newest = epoch
         self._epoch_count += 1
         self.source = init
         self._epochs.append(epoch)

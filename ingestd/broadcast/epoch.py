@@ -22,8 +22,8 @@ class Bounds:
 class Epoch:
     """Filled by the publisher, read by the encoder of each generation in turn.
 
-    ``date`` is the wall clock (Unix time, s) of media time 0. ``on_arrival`` is the running
-    encoder's pump. Backpressure: :meth:`has_room` is asked before another message is read.
+    ``wall`` is the wall clock (Unix time, s) at its start, and ``date`` what follows for media
+    time 0. ``on_arrival`` is the running encoder's pump. Backpressure: :meth:`has_room` is asked before another message is read.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Epoch:
         self.buffer.append(fragment)
         if self.on_arrival:
             self.on_arrival()
-        elif self.buffer.end == 1:
+        else:
             self.changed.set()
 
     def has_room(self) -> bool:
@@ -83,6 +83,11 @@ class Epoch:
         self.commits.update(commits)
         self.buffer.commit(self.commit)
         self.changed.set()
+
+    @property
+    def end_date(self) -> float:
+        """Wall clock (Unix time, s) of the newest media."""
+        return self.date + self.buffer.end_time
 
     @property
     def lag(self) -> float:

@@ -87,8 +87,7 @@ class MatroskaInit:
         return body
 
     def _check(self, ident: int, size: int, pos: int) -> None:
-        if not self.data and ident != EBML:
-            raise Refused("The recording does not start with an EBML header.", pos)
+        # that the first element is an EBML header is known: ``formats`` goes by it
         if self.data and ident == EBML:
             raise Refused("A second EBML header stands before the first Cluster.", pos)
         if ident in (SIMPLE_BLOCK, BLOCK_GROUP):

@@ -48,6 +48,8 @@ def _input(init: InitSegment) -> list[str]:
         *([] if init.container == "mp4" else ["-probesize", "32"]),
         *["-analyzeduration", "0"],
         *["-threads", "1"],  # frame threads of the decoder would hold 100 ms back
+        # a new picture size must not rebuild the filters: that would lose the frames inside them
+        *["-reinit_filter", "0"],
         *["-copyts"],  # media time stays that of the epoch, whichever unit a replay starts from
         *["-i", "pipe:0"],
     ]
@@ -63,7 +65,7 @@ def _scaling(renditions: tuple[Rendition, ...]) -> str:
     head = (
         f"[0:v:0]fps={top.frame_rate},"
         f"scale={top.width}:{top.height}:force_original_aspect_ratio=decrease:flags=bilinear,"
-        f"pad={top.width}:{top.height}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p"
+        f"pad={top.width}:{top.height}:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1,format=yuv420p"
     )
     chains = []
     for above, rung in zip(renditions, renditions[1:], strict=False):
@@ -79,11 +81,18 @@ def _output(plan: Plan, rendition: Rendition) -> list[str]:
         *(["-ss", f"{origin:.6f}"] if origin > 0 else []),
         *(_video(plan, rendition) if rendition.video_bitrate else []),
         *(_audio(rendition) if rendition.audio_bitrate else []),
-        # One track that stops must not hold the other back (µs).
-        *["-max_interleave_delta", "200000"],
+        *_interleaving(plan.init),
         *["-flvflags", "no_duration_filesize"],
         *["-f", "flv", plan.targets[rendition.name]],
     ]
+
+
+def _interleaving(init: InitSegment) -> list[str]:
+    """One track that stops must not hold the other back for long (µs).
+
+    A fragment of MP4 has all of its video before its sound: there the muxer has to wait for it.
+    """
+    return [] if init.container == "mp4" else ["-max_interleave_delta", "200000"]
 
 
 def _video(plan: Plan, rendition: Rendition) -> list[str]:

@@ -23,7 +23,12 @@ log = structlog.get_logger("ingestd.encoder")
 
 _LEVEL = re.compile(r"\[(warning|error|fatal|panic)\] ?")
 # Said at every start, because nothing is probed; it means nothing here.
-_EXPECTED = ("not enough frames to estimate rate", "Could not find codec parameters", "Estimating duration")
+_EXPECTED = (
+    "not enough frames to estimate rate",
+    "Could not find codec parameters",
+    "Estimating duration",
+    "Changing video frame properties",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import structlog
 from starlette.responses import JSONResponse
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from ingestd.broadcast.registry import Broadcasts, Publication
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.ingest.credentials import Channel, Credentials
-from ingestd.ingest.session import STOP_CODE, Patience, PlainSession, Step
+from ingestd.ingest.session import STOP_CODE, Patience, PlainSession, Step, too_large
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.ingest")
@@ -119,6 +119,7 @@ class Connection:
         self._publication = publication
         self._refusals = refusals
         self._clock = asyncio.get_running_loop().time
+        self._patience = patience
         self._session = PlainSession(patience, self._clock())
         self._reading = True
         self._closed: tuple[int, str] = (1006, "")
@@ -148,7 +149,7 @@ class Connection:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 self._closed = message.get("code", 1006), message.get("reason") or ""
-                return None
+                return self._refused_by_transport()
             data = message.get("bytes")
             if data is None:
                 return self._session.text()
@@ -156,6 +157,11 @@ class Connection:
             refusal = self._take(self._session.binary(data, self._clock())) or await self._room()
             if refusal:
                 return refusal
+
+    def _refused_by_transport(self) -> Refusal | None:
+        """A message over the limit never gets as far as the session: the parser has refused it."""
+        refusal = too_large(self._patience.max_message)
+        return refusal if self._closed[0] == refusal.close_code else None
 
     def _take(self, steps: list[Step]) -> Refusal | None:
         for step in steps:
@@ -205,4 +211,5 @@ class Connection:
             reason=refusal.message,
             close_code=refusal.close_code,
         )
-        await self._websocket.close(refusal.close_code, refusal.close_reason)
+        if self._websocket.client_state is not WebSocketState.DISCONNECTED:
+            await self._websocket.close(refusal.close_code, refusal.close_reason)

@@ -12,12 +12,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import psutil
+
+from ingestd.ingest.credentials import Credentials
 
 PATIENCE = 60.0  # seconds: generous, for a machine that is busy with other things
 
@@ -50,6 +52,12 @@ class Server:
     stream_key: str
     token: str
 
+    def on(self, channel: str) -> Server:
+        """The same server with another channel's key and token."""
+        credentials = Credentials.open(self.data)
+        key = credentials.channels[channel].stream_key
+        return replace(self, channel=channel, stream_key=key, token=credentials.token(channel, 3600))
+
     @property
     def ws(self) -> str:
         return self.http.replace("http", "ws", 1) + "/ws"
@@ -62,19 +70,34 @@ class Server:
         """Open and ended ones, newest last."""
         return list(reversed(self.get("/api/v1/broadcasts", ended="true")["broadcasts"]))
 
-    def newest(self, channel: str = "demo") -> dict[str, Any] | None:
-        found: dict[str, Any] | None = self.get(f"/api/v1/channels/{channel}")["broadcast"]
+    def newest(self) -> dict[str, Any] | None:
+        """The channel's open broadcast, or its last one."""
+        found: dict[str, Any] | None = self.get(f"/api/v1/channels/{self.channel}")["broadcast"]
         return found
 
-    def wait_state(self, *states: str, broadcast: str | None = None) -> dict[str, Any]:
-        """The newest broadcast of the demo channel (or that one) as soon as it is in one of the states."""
+    def wait_for(
+        self, what: str, test: Callable[[dict[str, Any]], bool], seconds: float = PATIENCE
+    ) -> dict[str, Any]:
+        """The channel's newest broadcast as soon as it passes a test."""
 
         def probe() -> dict[str, Any] | None:
-            every = [one for one in [self.newest()] if one] if broadcast is None else self.broadcasts()
-            mine = [one for one in every if broadcast in (None, one["id"])]
-            return mine[0] if mine and mine[0]["state"] in states else None
+            newest = self.newest()
+            return newest if newest and test(newest) else None
 
-        return wait_for(f"state {states}", probe)
+        try:
+            return wait_for(what, probe, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {self.newest()}") from None
+
+    def wait_state(self, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
+        """The channel's newest broadcast as soon as it is in one of the states."""
+        return self.wait_for(f"state {states}", lambda one: one["state"] in states, seconds)
+
+    def fetch(self, path: str) -> str:
+        """A playlist from nginx."""
+        answer = httpx.get(self.hls + path, timeout=PATIENCE)
+        assert answer.status_code == 200, f"{path}: {answer.status_code}"
+        return answer.text
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples with these labels."""
@@ -120,7 +143,16 @@ def running(
     ready, log = root / "ready.json", root / "log"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
     environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
-    command = [sys.executable, "-m", "ingestd", "up", "--data-dir", str(directory), "--ready-file", str(ready)]
+    command = [
+        sys.executable,
+        "-m",
+        "ingestd",
+        "up",
+        "--data-dir",
+        str(directory),
+        "--ready-file",
+        str(ready),
+    ]
     command += ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0", "--set", "log.style=json", *flags]
     with log.open("wb") as errors, (root / "printed").open("wb") as printed:
         process = subprocess.Popen(
@@ -146,7 +178,9 @@ def running(
 def _make_channels(directory: Path, count: int) -> None:
     directory.mkdir(parents=True)
     names = ["demo", *(f"demo{number}" for number in range(1, count))]
-    entries = {name: {"title": name.title(), "stream_key": f"{name}-{os.urandom(16).hex()}"} for name in names}
+    entries = {
+        name: {"title": name.title(), "stream_key": f"{name}-{os.urandom(16).hex()}"} for name in names
+    }
     (directory / "channels.json").write_text(json.dumps(entries))
 
 

@@ -1,0 +1,76 @@
+"""What stands in playlists and segments, looked at with FFmpeg and the RFC 8216 checker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.hls.rfc8216 import check_aligned, check_media, check_multivariant, parse_media, parse_multivariant
+from tests.support.server import Server
+
+
+def media_playlists(server: Server, path: str) -> dict[str, str]:
+    """Every media playlist of a multivariant one, by path; both kinds are checked against RFC 8216."""
+    text = server.fetch(path)
+    assert check_multivariant(text) == []
+    base = path.rpartition("/")[0]
+    found = {
+        f"{base}/{variant.uri}": server.fetch(f"{base}/{variant.uri}")
+        for variant in parse_multivariant(text).variants
+    }
+    for playlist in found.values():
+        assert check_media(playlist) == [], playlist
+    return found
+
+
+def check_ended(server: Server, broadcast: dict[str, Any]) -> dict[str, str]:
+    """The playlists of a broadcast that is over: valid, complete, aligned; every segment is there."""
+    playlists = media_playlists(server, broadcast["hls_broadcast"])
+    texts = list(playlists.values())
+    for path, text in playlists.items():
+        assert check_media(text, final=True) == []
+        assert check_aligned(texts[0], text) == []
+        for segment in parse_media(text).segments:
+            answer = httpx.head(f"{server.hls}{path.rpartition('/')[0]}/{segment.uri}")
+            assert answer.status_code == 200, segment.uri
+            assert "immutable" in answer.headers["cache-control"]
+    return playlists
+
+
+def probe(url: str) -> dict[str, Any]:
+    """What ffprobe says of a playlist or segment, all packets counted."""
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-of",
+        "json",
+        "-count_packets",
+        "-show_streams",
+        "-show_format",
+        *entries,
+        url,
+    ]
+    ended = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def frames(server: Server, path: str) -> tuple[int, int]:
+    """Decoded video frames, and audio packets, of a media playlist that has ended."""
+    streams = probe(server.hls + path)["streams"]
+    count = {stream["codec_type"]: int(stream.get("nb_read_packets", 0)) for stream in streams}
+    return count.get("video", 0), count.get("audio", 0)
+
+
+def decode_errors(server: Server, path: str) -> str:
+    """What FFmpeg complains of when it decodes a playlist from start to end."""
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", server.hls + path, "-f", "null", "-"]
+    with tempfile.TemporaryDirectory() as scratch:
+        ended = subprocess.run(command, capture_output=True, cwd=Path(scratch), timeout=120)
+    return ended.stderr.decode()
