@@ -23,7 +23,8 @@ class Epoch:
     """Filled by the publisher, read by the encoder of each generation in turn.
 
     ``wall`` is the wall clock (Unix time, s) at its start, and ``date`` what follows for media
-    time 0. ``on_arrival`` is the running encoder's pump. Backpressure: :meth:`has_room` is asked before another message is read.
+    time 0. ``on_arrival`` is the running encoder's pump. Backpressure: :meth:`has_room` is asked
+    before another message is read.
     """
 
     def __init__(

@@ -138,9 +138,14 @@ class Connection:
             )
         finally:
             await tasks.close()
-            self._take(self._session.finish())
-            self._publication.close(complete=self._closed[0] == STOP_CODE)
+            self._let_go()
         await self._end(refusal)
+
+    def _let_go(self) -> None:
+        try:
+            self._take(self._session.finish())
+        finally:
+            self._publication.close(complete=self._closed[0] == STOP_CODE)
 
     async def _read(self) -> Refusal | None:
         """Message after message; None when the client has closed."""

@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from ingestd.broadcast.registry import Broadcasts, Subscriber
 from ingestd.errors import Code, Refusal
@@ -54,7 +53,7 @@ class Site:
             Route("/", self.page("index.html")),
             Route("/broadcast", self.page("broadcast.html")),
             Route("/watch/{channel}", self.page("watch.html")),
-            Mount("/assets", _assets(self.pages)),
+            Mount("/assets", _Assets(directory=self.pages, check_dir=False)),
         ]
         return Starlette(routes=routes, exception_handlers={HTTPException: _http_error, 500: _mistake})
 
@@ -155,8 +154,14 @@ def page_headers(host: str, hls_port: int) -> dict[str, str]:
     }
 
 
-def _assets(pages: Path) -> ASGIApp:
-    return StaticFiles(directory=pages, check_dir=False)
+class _Assets(StaticFiles):
+    """The built pages' files: their names carry no hash, so a browser asks each time (304 mostly)."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 def _json(body: Any, status: int = 200) -> JSONResponse:

@@ -14,8 +14,10 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
     """A broadcast as JSON. Times are ISO 8601 in UTC; ``media_time`` and ``commit_lag`` seconds.
 
     ``hls`` and ``poster`` are paths below nginx's address, null while there is nothing to fetch.
+    ``hls`` is the channel's own address while the broadcast is open, and then the broadcast's.
     """
     base = f"/hls/{one.channel}"
+    lasting = f"{base}/{one.id}/index.m3u8"
     return {
         "id": one.id,
         "channel": one.channel,
@@ -28,8 +30,8 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "media_time": round(one.media_time, 3),
         "commit_lag": round(one.commit_lag, 3),
         "received_bytes": one.received,
-        "hls": f"{base}/index.m3u8" if one.delivery.playable else None,
-        "hls_broadcast": f"{base}/{one.id}/index.m3u8" if one.delivery.playable else None,
+        "hls": (f"{base}/index.m3u8" if one.open else lasting) if one.delivery.playable else None,
+        "hls_broadcast": lasting if one.delivery.playable else None,
         "poster": f"{base}/{one.id}/poster.jpg?{one.posters}" if one.posters else None,
         "source": source_view(one.source),
         "renditions": [_rendition(listed) for listed in one.delivery.listed],

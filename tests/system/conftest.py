@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.support.server import Server, running
 
 # Small, quick encodes: what these tests are about does not depend on the picture's size.
-SMALL = {
+SMALL: dict[str, Any] = {
     "encoder_ladder": "[{height=360,bitrate=500},{height=240,bitrate=250}]",
     "encoder_preset": "ultrafast",
     "hls_poster_every": 0,

@@ -96,7 +96,7 @@ def test_the_token_is_taken_in_three_ways(server: Server, way: str) -> None:
     assert wait_for("the claim to be let go", lambda: server.metric("ingestd_publishers") == 0)
 
 
-BAD = {
+BAD: dict[str, tuple[list[bytes | str], int, str]] = {
     "text": (["hello"], 4400, "text message"),
     "jpeg": ([JPEG], 4415, "JPEG"),
     "a 20 MiB message": ([bytes(20 * 2**20)], 4413, "16 MiB"),

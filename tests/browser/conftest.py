@@ -1,0 +1,76 @@
+"""End-to-end tests in real Chromium with its fake camera, against a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+
+from tests.support.server import Server, running
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+FAKE_CAMERA = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=30"]
+PATIENCE_MS = 60_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The three default rungs, but cheap ones: what is tested is that all three play."""
+    with running(
+        encoder_preset="ultrafast",
+        encoder_ladder="[{height=720,bitrate=1500},{height=480,bitrate=800},{height=360,bitrate=400}]",
+        ingest_resume_window=3,
+        hls_poster_every=2,
+    ) as made:
+        yield made
+
+
+@contextmanager
+def browser(playwright: Playwright, profile: Path, *flags: str) -> Iterator[BrowserContext]:
+    """Chromium with an empty profile; every page fails the test that throws or logs an error."""
+    context = playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=CHROMIUM,
+        headless=True,
+        args=[*QUIET, *flags],
+        viewport={"width": 1280, "height": 800},
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def studio(context: BrowserContext, server: Server) -> Page:
+    """The broadcast page, opened by the link that the server prints."""
+    page = context.new_page()
+    secret = f"channel={server.channel}&streamKey={server.stream_key}&token={server.token}"
+    page.goto(f"{server.hls}/broadcast#{secret}")
+    return page

@@ -1,0 +1,212 @@
+"""What dies is started again, and the broadcast goes on."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import psutil
+import pytest
+
+from tests.hls.rfc8216 import check_aligned, check_update, parse_media
+from tests.support.media import check_ended, decode_errors, frames, media_playlists
+from tests.support.publisher import STOP, blobs, dial, send
+from tests.support.server import Server, running, wait_for
+from tests.system.conftest import SMALL
+
+CLIP = "vp8-opus_ts100_defaultkf.webm"
+LENGTH = 11.97  # seconds of video in it
+FRAMES = 360
+
+
+@contextmanager
+def on_air(server: Server) -> Iterator[Thread]:
+    """A clip at its own pace, in the background; it is stopped properly at its end."""
+    connected = Event()
+
+    def run() -> None:
+        with dial(server) as connection:
+            connected.set()
+            send(connection, blobs(CLIP))
+            connection.close(STOP)
+
+    thread = Thread(target=run)
+    thread.start()
+    assert connected.wait(30)
+    try:
+        yield thread
+    finally:
+        thread.join()
+
+
+def encoder(server: Server, broadcast: str) -> psutil.Process:
+    """The FFmpeg that pushes this broadcast."""
+    return wait_for(
+        "its encoder",
+        lambda: next(
+            (child for child in server.children("ffmpeg") if f"/{broadcast}-" in " ".join(child.cmdline())),
+            None,
+        ),
+    )
+
+
+def watch_updates(server: Server, path: str, thread: Thread) -> int:
+    """Fetch every media playlist again and again while a thread runs; each step must be lawful."""
+    seen = media_playlists(server, path)
+    steps = 0
+    while thread.is_alive():
+        time.sleep(0.2)
+        now = media_playlists(server, path)
+        for name, text in now.items():
+            assert check_update(seen.get(name, text), text) == []
+            steps += text != seen.get(name)
+        seen = now
+    return steps
+
+
+def test_a_live_broadcast_obeys_the_rules_of_updates(server: Server) -> None:
+    channel = server.on("demo11")
+    with on_air(channel) as thread:
+        live = channel.wait_for("a playlist", lambda one: one["hls"] is not None)
+        assert live["state"] == "live"
+        assert watch_updates(channel, live["hls"], thread) >= 8
+    ended = channel.wait_state("ended", "failed")
+    for path in check_ended(channel, ended):
+        assert frames(channel, path)[0] == pytest.approx(FRAMES, abs=1)
+
+
+def test_kill_9_of_the_encoder_is_followed_by_playback_that_goes_on(server: Server) -> None:
+    channel = server.on("demo12")
+    with on_air(channel) as thread:
+        live = channel.wait_for("four seconds", lambda one: one["media_time"] >= 4)
+        encoder(channel, live["id"]).send_signal(signal.SIGKILL)
+        channel.wait_for("a restart", lambda one: one["encoder"]["restarts"] == 1)
+        channel.wait_for("more media", lambda one: one["media_time"] >= live["media_time"] + 2)
+        watch_updates(channel, live["hls"], thread)
+    ended = channel.wait_state("ended", "failed")
+    assert ended["state"] == "ended"
+    assert ended["id"] == live["id"]
+    for path, text in check_ended(channel, ended).items():
+        assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+        assert parse_media(text).duration == pytest.approx(LENGTH, abs=0.3)
+        # the last EXTINF before the break is short by one frame, so one may be there twice
+        assert frames(channel, path)[0] == pytest.approx(FRAMES, abs=2)
+        assert decode_errors(channel, path) == ""
+    assert server.metric("ingestd_encoder_restarts_total", reason="killed") >= 1
+
+
+def test_renditions_stay_aligned_after_a_restart(server: Server) -> None:
+    channel = server.on("demo13")
+    with on_air(channel):
+        live = channel.wait_for("three seconds", lambda one: one["media_time"] >= 3)
+        encoder(channel, live["id"]).send_signal(signal.SIGKILL)
+    playlists = list(check_ended(channel, channel.wait_state("ended", "failed")).values())
+    assert check_aligned(playlists[0], playlists[1]) == []
+
+
+def test_a_stopped_encoder_is_a_stall_and_is_replaced() -> None:
+    with running(encoder_stall_timeout=3, **SMALL) as server, on_air(server):
+        live = server.wait_for("three seconds", lambda one: one["media_time"] >= 3)
+        encoder(server, live["id"]).send_signal(signal.SIGSTOP)
+        server.wait_for("a restart", lambda one: one["encoder"]["restarts"] == 1)
+        ended = server.wait_state("ended", "failed")
+        assert ended["state"] == "ended"
+        assert server.metric("ingestd_encoder_restarts_total", reason="stalled") == 1
+        for path in check_ended(server, ended):
+            assert frames(server, path)[0] == pytest.approx(FRAMES, abs=2)
+
+
+def test_nginx_killed_with_its_workers_comes_back_and_the_broadcast_goes_on() -> None:
+    with running(**SMALL) as server, on_air(server):
+        live = server.wait_for("three seconds", lambda one: one["media_time"] >= 3)
+        for process in server.children("nginx"):
+            process.kill()
+        server.wait_for("more media", lambda one: one["media_time"] >= live["media_time"] + 3)
+        ended = server.wait_state("ended", "failed")
+        assert ended["state"] == "ended"
+        for path in check_ended(server, ended):
+            assert frames(server, path)[0] == pytest.approx(FRAMES, abs=3)
+        assert server.get("/readyz")["ready"]
+
+
+def test_only_the_master_of_nginx_killed_leaves_no_worker_in_the_way() -> None:
+    with running(**SMALL) as server:
+        family = server.children("nginx")
+        master = next(process for process in family if process.ppid() == server.process.pid)
+        master.kill()
+        wait_for("the workers to go", lambda: not [one for one in family if one.is_running()])
+        wait_for("nginx", lambda: server.get("/readyz")["ready"])
+
+
+def test_a_publisher_that_is_gone_leaves_its_place_and_then_the_broadcast_ends(server: Server) -> None:
+    channel = server.on("demo14")
+    pieces = blobs(CLIP)
+    with dial(channel) as connection:
+        send(connection, pieces[:40])
+        connection.socket.close()  # no close frame, as when a laptop is shut
+    interrupted = channel.wait_state("interrupted")
+    assert interrupted["message"]
+    wait_for("all that was sent", lambda: (channel.newest() or {}).get("commit_lag") == 0)
+    if channel.newest()["state"] == "interrupted":  # type: ignore[index]
+        for text in media_playlists(
+            channel, interrupted["hls"] or f"/hls/{channel.channel}/index.m3u8"
+        ).values():
+            assert "ENDLIST" not in text
+    ended = channel.wait_state("ended")
+    assert ended["id"] == interrupted["id"]
+    check_ended(channel, ended)
+
+
+def test_an_ordinary_close_is_no_stop(server: Server) -> None:
+    """A page that is reloaded closes with 1000 or 1001: its broadcast waits."""
+    channel = server.on("demo15")
+    with dial(channel) as connection:
+        send(connection, [(0.0, data) for _, data in blobs(CLIP)[:40]])
+        connection.close(1000)
+    assert channel.wait_state("interrupted", "ended")["state"] == "interrupted"
+    channel.wait_state("ended")
+
+
+def test_a_publisher_that_comes_back_goes_on_with_the_same_broadcast(server: Server) -> None:
+    channel = server.on("demo16")
+    with dial(channel) as connection:
+        send(connection, [(0.0, data) for _, data in blobs("vp8_restart-part1.webm")])
+        connection.close(1001)
+    first = channel.wait_state("interrupted")
+    with dial(channel) as connection:
+        send(connection, [(0.0, data) for _, data in blobs("vp8_restart-part2.webm")])
+        connection.close(STOP)
+    ended = channel.wait_state("ended", "failed")
+    assert ended["id"] == first["id"]
+    for path, text in check_ended(channel, ended).items():
+        assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+        assert frames(channel, path)[0] == pytest.approx((2.217 + 2.935) * 30 + 2, abs=3)
+
+
+def test_an_encoder_that_cannot_run_is_given_up_in_plain_words() -> None:
+    with running(
+        encoder_max_restarts=1, nginx_program="nginx", encoder_ffmpeg="/bin/false", **SMALL
+    ) as server:
+        with dial(server) as connection:
+            send(connection, [(0.0, data) for _, data in blobs(CLIP)[:20]])
+            failed = server.wait_state("failed")
+        assert "2 times in a row" in failed["message"]
+        assert server.metric("ingestd_broadcasts_over_total", state="failed") == 1
+
+
+def test_old_segments_are_deleted_but_none_that_is_listed() -> None:
+    with running(hls_window=3, **SMALL) as server, on_air(server) as thread:
+        live = server.wait_for("a playlist", lambda one: one["hls"] is not None)
+        directory = server.data / "hls" / "public" / "demo" / live["id"]
+        while thread.is_alive():
+            time.sleep(0.2)
+            for name, text in media_playlists(server, live["hls"]).items():
+                listed = {segment.uri for segment in parse_media(text).segments}
+                there = {f"{path.parent.name}/{path.name}" for path in directory.glob("*/*.ts")}
+                assert listed <= there, name
+        server.wait_state("ended")
+        assert len(list(directory.glob("360p/*.ts"))) < LENGTH
+        wait_for("no private leftovers", lambda: not list((server.data / "hls" / "private").iterdir()))
