@@ -53,7 +53,7 @@ def server() -> Iterator[Server]:
 
 @contextmanager
 def browser(playwright: Playwright, profile: Path, *flags: str) -> Iterator[BrowserContext]:
-    """Chromium with an empty profile; every page fails the test that throws or logs an error."""
+    """Chromium with an empty profile. An error that a page throws fails the test."""
     context = playwright.chromium.launch_persistent_context(
         profile,
         executable_path=CHROMIUM,
@@ -61,11 +61,14 @@ def browser(playwright: Playwright, profile: Path, *flags: str) -> Iterator[Brow
         args=[*QUIET, *flags],
         viewport={"width": 1280, "height": 800},
     )
+    thrown: list[str] = []
+    context.on("weberror", lambda error: thrown.append(str(error.error)))
     context.set_default_timeout(PATIENCE_MS)
     try:
         yield context
     finally:
         context.close()
+    assert not thrown
 
 
 def studio(context: BrowserContext, server: Server) -> Page:

@@ -44,18 +44,7 @@ def check_ended(server: Server, broadcast: dict[str, Any]) -> dict[str, str]:
 
 def probe(url: str) -> dict[str, Any]:
     """What ffprobe says of a playlist or segment, all packets counted."""
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-of",
-        "json",
-        "-count_packets",
-        "-show_streams",
-        "-show_format",
-        *entries,
-        url,
-    ]
+    command = ["ffprobe", "-v", "error", "-of", "json", "-count_packets", "-show_streams", url]
     ended = subprocess.run(command, capture_output=True, check=True, timeout=120)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -40,9 +41,7 @@ def dial(server: Server, *, stream_key: str | None = None, token: str | None = N
     )
 
 
-def send(
-    connection: ClientConnection, pieces: Iterator[tuple[float, bytes]] | list[tuple[float, bytes]]
-) -> None:
+def send(connection: ClientConnection, pieces: Iterable[tuple[float, bytes]]) -> None:
     """Send blobs at the pace at which the browser gave them; empty ones are left out."""
     began = time.monotonic()
     for due, data in pieces:
