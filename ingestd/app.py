@@ -41,6 +41,7 @@ log = structlog.get_logger("ingestd.app")
 _MIB = 1024 * 1024
 _LOOPBACK = "127.0.0.1"
 _HTTP_SHUTDOWN = 3  # seconds that requests under way get when the daemon stops
+_BACKLOG = 1024  # connections that wait to be accepted
 _NGINX_TRIES = 5  # with port 0: another program may take the port between our look and nginx's
 
 
@@ -100,7 +101,8 @@ class Daemon:
         for directory in (hls_root / "public", hls_root / "private", self._data / "scratch"):
             directory.mkdir(parents=True, exist_ok=True)
         async with contextlib.AsyncExitStack() as stack:
-            listener = stack.enter_context(_listen(settings.http.bind, settings.http.port))
+            listener = stack.enter_context(_bind(settings.http.bind, settings.http.port, "--http-port"))
+            listener.listen(_BACKLOG)
             http_port = listener.getsockname()[1]
             hls_port, rtmp_port = settings.hls.port, settings.rtmp.port
             if self._with_nginx:
@@ -128,6 +130,12 @@ class Daemon:
     async def _start_nginx(self, hls_root: Path, http_port: int) -> tuple[Nginx, int, int]:
         """nginx on the configured ports; with port 0 on free ones, tried again if one was just taken."""
         settings, tries = self._settings, _NGINX_TRIES
+        for host, port, flag in (
+            (settings.http.bind, settings.hls.port, "hls"),
+            (_LOOPBACK, settings.rtmp.port, "rtmp"),
+        ):
+            if port:
+                _bind(host, port, f"--{flag}-port").close()
         while True:
             hls_port = settings.hls.port or free_port(settings.http.bind)
             rtmp_port = settings.rtmp.port or free_port(_LOOPBACK)
@@ -216,19 +224,17 @@ def _locked(data: Path) -> Iterator[None]:
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """The listening socket of ingestd itself; made early, so that a taken port is found at once."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind(host: str, port: int, flag: str) -> socket.socket:
+    """A socket bound there; raises StartError that names the flag for another port."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        bound.bind((host, port))
     except OSError as error:
-        listener.close()
-        raise StartError(
-            f"Port {port} on {host} cannot be taken: {error.strerror}. Set --http-port."
-        ) from None
-    listener.listen(1024)
-    return listener
+        bound.close()
+        words = f"Port {port} on {host} cannot be taken: {error.strerror}. Choose another with {flag}."
+        raise StartError(words) from None
+    return bound
 
 
 def _write_ready(path: Path, facts: dict[str, object]) -> None:

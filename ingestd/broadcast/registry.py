@@ -57,6 +57,7 @@ class Publication:
         self.broadcast: Broadcast | None = None
         self._registry = registry
         self._title = title
+        self._uncounted = 0  # bytes that came before there was a broadcast to count them for
         self._epoch: Epoch | None = None
 
     def begin(self, init: InitSegment) -> None:
@@ -93,8 +94,10 @@ class Publication:
         """A message of ``size`` bytes came."""
         self._registry.totals.messages += 1
         self._registry.totals.received += size
+        self._uncounted += size
         if self.broadcast:
-            self.broadcast.received += size
+            self.broadcast.received += self._uncounted
+            self._uncounted = 0
 
     def close(self, complete: bool) -> None:
         """The connection is gone; ``complete`` if the publisher said that this was all."""

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from ingestd.cli import doctor_machine, doctor_programs
-from ingestd.cli.doctor_finding import Check, Finding, Status
 from ingestd.cli.options import add_settings, settings_of
+from ingestd.doctor import machine, programs
+from ingestd.doctor.finding import Check, Finding, Status
 from ingestd.settings import Settings
 
 _CHECK_SECONDS = 10.0
@@ -56,7 +56,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_command(arguments: argparse.Namespace) -> int:
     """Check everything; the exit code."""
     settings = settings_of(arguments)
-    checks = [*doctor_programs.CHECKS, *doctor_machine.CHECKS]
+    checks = [*programs.CHECKS, *machine.CHECKS]
     if arguments.json:
         findings = [examine(check, settings) for check in checks]
         print(json.dumps(report(findings), indent=2))

@@ -15,11 +15,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingestd.cli.publish_connection import Connection, is_encrypted, is_local
-from ingestd.cli.publish_errors import Exit, Failure
-from ingestd.cli.publish_material import open_material, slices
-from ingestd.cli.publish_pacing import Slice
-from ingestd.cli.publish_progress import Progress
+from ingestd.publish.connection import Connection, is_encrypted, is_local
+from ingestd.publish.errors import Exit, Failure
+from ingestd.publish.material import open_material, slices
+from ingestd.publish.pacing import Slice
+from ingestd.publish.progress import Progress
 from ingestd.tasks import Tasks
 
 _SERVER = "http://127.0.0.1:4000"
@@ -251,7 +251,13 @@ class Publisher:
         if failure and failure.exit is not Exit.UNUSABLE:
             self._progress.say(self._progress.summary())
             raise failure
-        await self._connection.stop()
+        try:
+            await self._connection.stop()
+        except Failure as unconfirmed:
+            if not interrupts.happened:
+                raise
+            self._progress.complain(str(unconfirmed))
+            return Exit.INTERRUPTED
         self._progress.say(f"{self._progress.summary()}; the server has confirmed the end")
         if failure:
             raise failure

@@ -3,7 +3,7 @@
 Clusters of unknown size whose first child is their Timestamp, which is what browsers write, are
 handed on as they came. Of any other Cluster the header is exchanged for one of unknown size with
 its Timestamp, because children are dropped. All that is neither Cluster, Timestamp nor block is
-dropped.
+dropped. Where an Opus track has no sound any more, silence is put in before a block of video.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 
 from ingestd.container import ebml
+from ingestd.container.blocks import block_group, block_head
 from ingestd.container.limits import MAX_SKIP, Limits, Refused
 from ingestd.container.matroska_init import (
     BLOCK_GROUP,
@@ -23,11 +24,10 @@ from ingestd.container.matroska_init import (
     MatroskaInit,
 )
 from ingestd.container.model import Event, InitSegment, NextRecording
+from ingestd.container.silence import Silence, silence_for, span
 from ingestd.container.units import Units
 
 _TIMESTAMP = 0xE7
-_BLOCK = 0xA1
-_REFERENCE_BLOCK = 0xFB
 _VOID = 0xEC
 
 _SEEK_HEAD, _CUES, _TAGS, _CHAPTERS, _ATTACHMENTS = 0x114D9B74, 0x1C53BB6B, 0x1254C367, 0x1043A770, 0x1941A469
@@ -44,6 +44,8 @@ _BLOCK_HEAD = 9
 """Bytes: the longest identifier and size of a block."""
 
 _ENDLESS = 1 << 63
+_UNHEARD = -0x8001
+"""Ticks: before all blocks of the Cluster."""
 
 _simple_block = struct.Struct(">BHBhB").unpack_from
 """Identifier, size of two bytes, track of one byte, relative time, flags: how nearly all blocks begin."""
@@ -70,6 +72,8 @@ class Matroska:
         self._scale = 0  # nanoseconds
         self._video: int | None = None
         self._video_byte = -1
+        self._silence: Silence | None = None
+        self._audio_byte = -1  # of the track that ``_silence`` listens to
         self._in_cluster = False
         self._cluster_end = _ENDLESS  # in the epoch
         self._cluster_offset = 0  # in the epoch
@@ -160,6 +164,9 @@ class Matroska:
         if segment.video:
             self._video = segment.video.number
             self._video_byte = 0x80 | self._video if self._video < 0x7F else -1
+        self._silence = silence_for(segment, self._scale)
+        if self._silence:
+            self._audio_byte = 0x80 | self._silence.number
 
     def _simple_blocks(self) -> bool:
         """Pass over SimpleBlocks that start no unit. All the speed is here: most elements are such.
@@ -172,12 +179,17 @@ class Matroska:
         stop = min(len(buf), self._cluster_end - self._base)
         last = stop - 8
         video, longest, top = self._video_byte, self._longest, -0x8000
+        audio, heard, timestamp, silence = self._audio_byte, _UNHEARD, self._timestamp or 0, self._silence
+        late = silence.late - timestamp if silence else 0x8000  # at the least; ``_block`` looks closer
         while pos <= last:
             ident, size, track, ticks, flags = _simple_block(buf, pos)
             if ident != SIMPLE_BLOCK or not 0x4004 <= size <= longest or track < 0x80:
                 break
-            if track == video and flags >= 0x80:
-                break
+            if track == video:
+                if flags >= 0x80 or ticks > late:
+                    break
+            elif track == audio and ticks > heard:
+                heard = ticks  # though it may not be whole: it comes next all the same
             end = pos + size - 0x3FFD  # 3 bytes of header, and the size without its marker
             if end > stop:
                 self.need = end
@@ -189,6 +201,8 @@ class Matroska:
             self._pos = pos
             first = _simple_block(buf, start)[3]
             self._units.block(start, self._time(first), self._time(top), starts=False)
+        if silence and heard > _UNHEARD:
+            silence.heard(timestamp + heard)
         # past the end of its Cluster is for ``_block`` to find
         return end <= len(buf) or end > self._cluster_end - self._base
 
@@ -277,10 +291,13 @@ class Matroska:
             self.need = end
             return False
         if ident == SIMPLE_BLOCK:
-            track, ticks, flags = _block_head(self._buf, body, end)
+            track, ticks, flags = block_head(self._buf, body, end)
             key = flags >= 0x80
         else:
-            track, ticks, key = _block_group(self._buf, body, end)
+            track, ticks, key = block_group(self._buf, body, end)
+        silence = self._silence
+        if silence and (track != self._video or (self._timestamp or 0) + ticks > silence.late):
+            self._listen(silence, pos, track, ticks)
         self._place(pos, track, self._time(ticks), key)
         self._pos = end
         return True
@@ -310,6 +327,21 @@ class Matroska:
         else:
             self._units.block(pos, time, time, starts=False)
 
+    def _listen(self, silence: Silence, pos: int, track: int, ticks: int) -> None:
+        """The block at ``pos`` comes next. While a Cluster is held back, silence waits."""
+        time = (self._timestamp or 0) + ticks
+        if track == self._video:
+            if silence.due(time) and not self._units.holding:
+                self._fill(silence, pos, time)
+        elif track == silence.number:
+            silence.heard(time)
+
+    def _fill(self, silence: Silence, pos: int, time: int) -> None:
+        data = silence.fill(time, self._timestamp or 0, self._base + pos)
+        if data:
+            first, last = span(data)
+            self._units.insert(pos, data, self._time(first), self._time(last))
+
     def _skip(self, ident: int, size: int, body: int) -> bool:
         pos, end = self._pos, body + size
         limit = MAX_SKIP if ident in _TOP_LEVEL or ident == _VOID else self._limit
@@ -332,29 +364,3 @@ class Matroska:
     def _time(self, ticks: int) -> float:
         """Seconds, of a time relative to the Cluster's."""
         return ((self._timestamp or 0) + ticks) * self._scale / 1e9
-
-
-def _block_head(buf: bytes, pos: int, end: int) -> tuple[int, int, int]:
-    """Track number, ticks relative to the Cluster, flags (RFC 9559, section 10)."""
-    if pos + 4 <= end and buf[pos] >= 0x80:  # nearly always
-        return buf[pos] & 0x7F, int.from_bytes(buf[pos + 1 : pos + 3], "big", signed=True), buf[pos + 3]
-    width = 9 - buf[pos].bit_length() if pos < end else 9
-    after = pos + width
-    if width > 8 or after + 3 > end:
-        raise Refused("A block is too short for its own header.", pos)
-    track = int.from_bytes(buf[pos:after], "big") & ((1 << 7 * width) - 1)
-    return track, int.from_bytes(buf[after : after + 2], "big", signed=True), buf[after + 2]
-
-
-def _block_group(buf: bytes, pos: int, end: int) -> tuple[int, int, bool]:
-    """Track number, ticks relative to the Cluster, whether it is a keyframe: it refers to no other block."""
-    head: tuple[int, int, int] | None = None
-    key = True
-    for ident, size, at in ebml.children(buf, pos, end):
-        if ident == _BLOCK:
-            head = _block_head(buf, at, at + size)
-        elif ident == _REFERENCE_BLOCK:
-            key = False
-    if head is None:
-        raise Refused("A BlockGroup has no Block.", pos)
-    return head[0], head[1], key

@@ -62,10 +62,11 @@ class Fragment:
 
     A unit is a run of fragments of which only the first has ``starts_unit``. A decoder that is
     given the init segment, then ``prefix``, then this and all following fragments decodes clean,
-    if and only if ``starts_unit``.
+    if and only if ``starts_unit``. Silence that the splitter put in is a fragment of its own, of bytes
+    that are not the recording's; the next one has the same offset.
     """
 
-    offset: int  # of data[0] in the epoch
+    offset: int  # of data[0] in the epoch; of silence, of the block before which it stands
     data: memoryview
     media_time: float  # of the first block in it; of the keyframe where it starts a unit of video
     end_time: float  # the largest time stamp in it: where the epoch has come to

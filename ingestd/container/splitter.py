@@ -24,7 +24,8 @@ class Splitter:
     Never raises, whatever it is fed. After ``Malformed``, ``NextRecording`` or ``finish`` it returns
     nothing more. Limits are bytes: ``max_element`` of one block with its Cluster header or of one
     moof with its mdat, which is also the most that is held between calls; ``max_init`` of the init
-    segment.
+    segment. Where the Opus track beside a video track has no sound for a second, silence is put in: see
+    ``silence``.
     """
 
     def __init__(self, *, max_element: int = MAX_ELEMENT, max_init: int = MAX_INIT) -> None:
@@ -49,7 +50,7 @@ class Splitter:
         """A splitter that goes on in the middle of an epoch.
 
         ``offset`` and ``prefix`` are those of a fragment that starts a unit; the first byte to be fed
-        is byte ``offset`` of the epoch. There is no second ``InitSegment``.
+        is byte ``offset`` of the epoch. There is no second ``InitSegment``. What sounded before is not known.
         """
         splitter = cls(max_element=max_element, max_init=max_init)
         splitter._base = offset

@@ -121,6 +121,11 @@ class Units:
         """Hand on ``data`` instead of ``buf[pos:end]``. What stands before ``pos`` has been cut off."""
         self.lead, self._lead_offset, self._run = data, self._base + pos, end
 
+    def insert(self, pos: int, data: bytes, first: float, end: float) -> None:
+        """Hand on ``data``, which is not of the recording, before the block at ``pos``; not while holding."""
+        self.cut(pos)
+        self.out.append(Fragment(self._base + pos, memoryview(data), first, end, False))
+
     def cut(self, pos: int) -> None:
         """Hand on the run up to ``pos``, if there is any."""
         if self.lead:

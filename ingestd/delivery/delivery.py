@@ -22,7 +22,7 @@ from pathlib import Path
 
 import structlog
 
-from ingestd.delivery import playlist
+from ingestd.delivery import playlist, transport_stream
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
 from ingestd.encoder.ladder import Rendition
 
@@ -197,6 +197,7 @@ class Delivery:
         target = self.directory / uri
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            _declare_streams(output.directory / found.file, output.rendition)
             (output.directory / found.file).rename(target)
         except FileNotFoundError:
             # Not counted as delivered: the commit point stays, and a restart brings it again.
@@ -289,6 +290,17 @@ class Delivery:
         if self._listed:
             self._write_media()
             self._write_multivariant()
+
+
+def _declare_streams(segment: Path, rendition: Rendition) -> None:
+    """Let a segment without picture, or without sound, say so."""
+    video, audio = bool(rendition.video_bitrate), bool(rendition.audio_bitrate)
+    if video and audio:
+        return
+    with segment.open("r+b") as file:
+        head = transport_stream.prune(file.read(transport_stream.HEAD), video=video, audio=audio)
+        file.seek(0)
+        file.write(head)
 
 
 def plays(channel_dir: Path, broadcast: str) -> bool:

@@ -158,8 +158,9 @@ class Connection:
             data = message.get("bytes")
             if data is None:
                 return self._session.text()
+            refusal = self._take(self._session.binary(data, self._clock()))
             self._publication.count(len(data))
-            refusal = self._take(self._session.binary(data, self._clock())) or await self._room()
+            refusal = refusal or await self._room()
             if refusal:
                 return refusal
 

@@ -36,8 +36,8 @@ class Pacer:
     """Cuts one pass over a file into slices.
 
     Most slices end one byte into the next element, as Chromium's do; the rest anywhere, decided by
-    ``seed``. ``has_media``: there was a block or a fragment. ``malformed`` says why nothing more will come, if the file is damaged; what stands
-    before the damage has been handed on.
+    ``seed``. ``has_media``: there was a block or a fragment. ``malformed`` says why nothing more will
+    come, if the file is damaged; what stands before the damage has been handed on.
     """
 
     def __init__(self, *, start: float = 0.0, timeslice: float = TIMESLICE, seed: int = 0) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ingestd.cli.publish_errors import Exit, Failure
 from ingestd.processes import clean_environment, run
+from ingestd.publish.errors import Exit, Failure
 
 _CHUNK = 64 * 1024  # bytes read from the pipe at once
 _PROBE_SECONDS = 30.0
@@ -64,8 +64,7 @@ async def plan(path: Path, obstacle: str) -> Conversion:
         if video and not video.copied:
             encoder = await _video_encoder(ffmpeg, path, Path(scratch))
     words = [_done(video, "VP8" if encoder == "libvpx" else "H.264"), _done(audio, "Opus")]
-    done = " and ".join(word for word in words if word)
-    sentence = f"{path.name} cannot be sent as it is, so FFmpeg converts it on the fly: {done}. ({obstacle})"
+    sentence = _sentence(path, obstacle, [word for word in words if word])
     argv = arguments(ffmpeg, path.absolute(), video, audio, encoder)
     return Conversion(path, tuple(argv), _duration(probed), sentence)
 
@@ -139,6 +138,14 @@ def _done(stream: Stream | None, becomes: str) -> str:
     if stream is None:
         return ""
     return f"{stream.codec} is copied" if stream.copied else f"{stream.codec} becomes {becomes}"
+
+
+def _sentence(path: Path, obstacle: str, done: list[str]) -> str:
+    why = obstacle.partition(". ")[0].rstrip(".")
+    verb = "repackages" if all(word.endswith("copied") for word in done) else "converts"
+    return (
+        f"{path.name} cannot be sent as it is ({why}), so FFmpeg {verb} it on the fly: {' and '.join(done)}."
+    )
 
 
 def arguments(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from ingestd.cli.doctor_finding import Check, Verdict, failed, ok, warning
+from ingestd.doctor.finding import Check, Verdict, failed, ok, warning
 from ingestd.nginx.config import resource
 from ingestd.settings import Settings, default_data_dir
 

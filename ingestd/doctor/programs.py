@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ingestd.cli.doctor_finding import Check, Verdict, failed, ok, warning
+from ingestd.doctor.finding import Check, Verdict, failed, ok, warning
 from ingestd.nginx.config import find_rtmp_module
 from ingestd.processes import clean_environment
 from ingestd.settings import Settings

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ingestd.cli.publish_convert import Conversion, convert, plan
-from ingestd.cli.publish_errors import Exit, Failure
-from ingestd.cli.publish_pacing import Pacer, Slice
 from ingestd.container.model import Event, Fragment, InitSegment, Malformed
 from ingestd.container.splitter import Splitter
 from ingestd.ingest.session import unsupported
+from ingestd.publish.convert import Conversion, convert, plan
+from ingestd.publish.errors import Exit, Failure
+from ingestd.publish.pacing import Pacer, Slice
 
 _CHUNK = 256 * 1024  # bytes read at once
 _LONGEST_FRAGMENT = 5.0  # seconds; servers drop a publisher from whom no media is whole for longer

@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
-from ingestd.cli.publish_errors import Exit, Failure, closed, refused_handshake
 from ingestd.ingest.session import STOP_CODE
+from ingestd.publish.errors import Exit, Failure, closed, refused_handshake
 
 _OPEN_SECONDS = 15.0  # for the handshake
 _CLOSE_SECONDS = 60.0  # for the server to take what is on its way and to confirm the end
@@ -128,7 +128,7 @@ class Connection:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._socket.close(STOP_CODE, "stop")
         if self._socket.close_code is None or self._socket.close_code == 1006:
-            raise Failure(Exit.LOST, "All was sent, but the connection was lost before the server confirmed.")
+            raise Failure(Exit.LOST, "The connection was lost before the server confirmed the end.")
         if self._socket.close_code not in _GONE_ON:
             raise self._closed()
 

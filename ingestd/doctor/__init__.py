@@ -1,0 +1,1 @@
+"""``ingestd doctor``: what is installed, and how to mend what is missing."""

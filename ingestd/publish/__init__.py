@@ -1,0 +1,1 @@
+"""``ingestd publish``: a file sent as a browser would send its camera."""

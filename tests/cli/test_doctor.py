@@ -1,0 +1,252 @@
+"""``ingestd doctor`` on this machine, and on machines that lack something."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestd.cli import doctor
+from ingestd.doctor import machine, programs
+from ingestd.doctor.finding import Check, Finding, Status, Verdict, failed, ok, warning
+from ingestd.settings import Data, Encoder, Http, Nginx, Rtmp, Settings
+from tests.cli.sink import Ended, ingestd
+
+FREE = ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0"]
+
+
+def ask(*words: str, **environment: str) -> Ended:
+    return asyncio.run(ingestd("doctor", *words, **environment))
+
+
+def findings(finished: Ended) -> dict[str, dict[str, str]]:
+    report: dict[str, Any] = json.loads(finished.out)
+    assert report["ok"] == (finished.code == 0)
+    return {finding["name"]: finding for finding in report["findings"]}
+
+
+def look(check: str, settings: Settings) -> Finding:
+    checks = {one.name: one for one in [*programs.CHECKS, *machine.CHECKS]}
+    return doctor.examine(checks[check], settings)
+
+
+def test_this_machine(tmp_path: Path) -> None:
+    finished = ask(*FREE, "--data-dir", str(tmp_path), PYTHONIOENCODING="utf-8")
+    wrong = [line for line in finished.out.splitlines() if line.startswith("✗") and "Pages" not in line]
+    assert not wrong, finished.out
+    assert len(finished.out.splitlines()) >= 19
+    assert not finished.err
+    assert not list(tmp_path.iterdir()), "nothing is changed"
+
+
+def test_json_says_the_same(tmp_path: Path) -> None:
+    told = findings(ask(*FREE, "--data-dir", str(tmp_path), "--json"))
+    assert len(told) == len([*programs.CHECKS, *machine.CHECKS])
+    assert told["FFmpeg"]["status"] == "ok"
+    assert told["nginx's rtmp module"]["status"] == "ok"
+    for finding in told.values():
+        assert set(finding) == {"name", "status", "detail", "remedy"}
+        assert bool(finding["remedy"]) == (finding["status"] != "ok")
+
+
+def test_with_an_empty_path_every_failure_has_a_remedy(tmp_path: Path) -> None:
+    finished = ask(*FREE, "--data-dir", str(tmp_path), PATH="", PYTHONIOENCODING="utf-8")
+    assert finished.code == 1
+    lines = finished.out.splitlines()
+    wrong = [at for at, line in enumerate(lines) if line.startswith("✗")]
+    assert len(wrong) >= 4
+    assert all(lines[at + 1].startswith("  → ") for at in wrong)
+    assert "✗ FFmpeg: ffmpeg not found" in lines
+    assert "apt install ffmpeg" in finished.out and "apt install util-linux" in finished.out
+    assert "checks failed" in lines[-1]
+
+
+def test_plain_marks_where_the_terminal_has_no_others(tmp_path: Path) -> None:
+    finished = ask(*FREE, "--data-dir", str(tmp_path), PATH="", PYTHONIOENCODING="ascii")
+    assert "FAIL FFmpeg: ffmpeg not found" in finished.out
+    assert "     -> Install FFmpeg" in finished.out
+    assert finished.out.isascii()
+
+
+def test_a_used_port_is_told_with_its_user() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        told = findings(ask("--http-port", str(number), "--hls-port", "0", "--rtmp-port", "0", "--json"))
+    port = told["Port of ingestd"]
+    assert port["status"] == "failed"
+    assert f"{number} on 127.0.0.1 is in use by" in port["detail"]
+    assert "--http-port" in port["remedy"]
+
+
+def test_wrong_settings_are_said_as_everywhere() -> None:
+    finished = ask("--http-port", "many")
+    assert finished.code != 0
+    assert "http.port" in finished.err
+
+
+def test_an_address_of_another_machine() -> None:
+    finding = look("Port of ingestd", Settings(http=Http(bind="192.0.2.1", port=4000)))
+    assert finding.status is Status.FAILED
+    assert "--bind" in finding.remedy
+
+
+def test_a_port_that_needs_a_privilege(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_host: str, _number: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(machine, "_bind", denied)
+    finding = look("Port of RTMP", Settings(rtmp=Rtmp(port=80)))
+    assert finding.status is Status.FAILED
+    assert "ip_unprivileged_port_start" in finding.remedy
+
+
+def test_a_port_that_ingestd_itself_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_is_ours", lambda *_: True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        finding = look("Port of RTMP", Settings(rtmp=Rtmp(port=taken.getsockname()[1])))
+    assert finding.status is Status.OK
+    assert "runs already" in finding.detail
+
+
+def test_whose_command_line_is_ours() -> None:
+    assert machine._runs_ingestd(["/venv/bin/python", "/venv/bin/ingestd", "up", "--bind", "x"])
+    assert machine._runs_ingestd(["python", "-m", "ingestd", "serve"])
+    assert not machine._runs_ingestd(["ingestd", "doctor"])
+    assert not machine._runs_ingestd(["vim", "ingestd"])
+
+
+def test_a_data_directory_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finding = look("Data directory", Settings(data=Data(dir=tmp_path / "file" / "data")))
+    assert finding.status is Status.FAILED
+    assert "--data-dir" in finding.remedy
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a directory that even root cannot write")
+def test_a_data_directory_that_cannot_be_written() -> None:
+    finding = look("Data directory", Settings(data=Data(dir=Path("/proc/self/data"))))
+    assert finding.status is Status.FAILED
+    assert "cannot be written" in finding.detail
+
+
+def test_too_little_room(tmp_path: Path) -> None:
+    finding = look("Disk", Settings(data=Data(dir=tmp_path / "new", min_free=10**9)))
+    assert finding.status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"), [(0o600, Status.OK), (0o640, Status.FAILED), (0o604, Status.FAILED)]
+)
+def test_secrets_are_secret(mode: int, status: Status, tmp_path: Path) -> None:
+    (tmp_path / "secret").touch(mode=0o600)
+    (tmp_path / "channels.json").touch()
+    (tmp_path / "channels.json").chmod(mode)
+    finding = look("Secrets", Settings(data=Data(dir=tmp_path)))
+    assert finding.status is status
+    assert ("chmod 600" in finding.remedy) == (status is Status.FAILED)
+
+
+def program(path: Path, answer: str, code: int = 0) -> str:
+    path.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\nexit {code}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ("ffmpeg version 4.4.2-0ubuntu1 Copyright (c) …", Status.FAILED),
+        ("ffmpeg version n7.1 Copyright (c) …", Status.OK),
+        ("ffmpeg version 5.0 Copyright (c) …", Status.OK),
+        ("ffmpeg version N-118000-gabcdef Copyright (c) …", Status.OK),
+    ],
+)
+def test_versions_of_ffmpeg(answer: str, status: Status, tmp_path: Path) -> None:
+    encoder = Encoder(ffmpeg=program(tmp_path / "ffmpeg", answer))
+    assert look("FFmpeg", Settings(encoder=encoder)).status is status
+
+
+def test_an_ffmpeg_that_does_not_run(tmp_path: Path) -> None:
+    finding = look("FFmpeg", Settings(encoder=Encoder(ffmpeg=program(tmp_path / "ffmpeg", "", 127))))
+    assert finding.status is Status.FAILED
+    assert "does not run" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("check", "listing", "status"),
+    [
+        ("FFmpeg's encoders", " V....D libx264  x\n A....D aac  x", Status.OK),
+        ("FFmpeg's encoders", " A....D aac  x", Status.FAILED),
+        ("FFmpeg's decoders", " V....D vp8 x\n V vp9 x\n V h264 x\n A opus x\n V av1 x", Status.WARNING),
+        ("FFmpeg's decoders", " V....D vp8 x\n V vp9 x\n V h264 x", Status.FAILED),
+        ("FFmpeg's output", "  E flv  FLV\nInput:\n  file\nOutput:\n  rtmp\n", Status.OK),
+        ("FFmpeg's output", "  E flv  FLV\nInput:\n  rtmp\nOutput:\n  file\n", Status.FAILED),
+    ],
+)
+def test_what_ffmpeg_was_built_with(check: str, listing: str, status: Status, tmp_path: Path) -> None:
+    encoder = Encoder(ffmpeg=program(tmp_path / "ffmpeg", listing))
+    finding = look(check, Settings(encoder=encoder))
+    assert finding.status is status
+    assert bool(finding.remedy) == (status is not Status.OK)
+
+
+def test_a_module_that_nginx_does_not_load(tmp_path: Path) -> None:
+    module = tmp_path / "ngx_rtmp_module.so"
+    module.write_bytes(b"not a library")
+    finding = look("nginx's rtmp module", Settings(nginx=Nginx(rtmp_module=str(module))))
+    assert finding.status is Status.FAILED
+    assert "does not load" in finding.detail and "same source" in finding.remedy
+
+
+def test_a_module_that_is_not_there(tmp_path: Path) -> None:
+    settings = Settings(nginx=Nginx(rtmp_module=str(tmp_path / "none.so"), program="no-such-nginx"))
+    assert "not found" in look("nginx's rtmp module", settings).detail
+    assert "not found" in look("nginx", settings).detail
+
+
+def test_a_check_that_raises_and_one_that_hangs_stop_no_other() -> None:
+    released = threading.Event()
+
+    def breaks(_settings: Settings) -> Verdict:
+        raise ZeroDivisionError("oh")
+
+    def hangs(_settings: Settings) -> Verdict:
+        released.wait()
+        return ok("late")
+
+    broken = doctor.examine(Check("broken", breaks), Settings())
+    hanging = doctor.examine(Check("hanging", hangs), Settings(), seconds=0.05)
+    released.set()
+    assert broken.status is hanging.status is Status.FAILED
+    assert "ZeroDivisionError" in broken.detail
+    assert "no answer within" in hanging.detail
+
+
+def test_warnings_are_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(programs, "CHECKS", (Check("a", lambda _: warning("slow", "make it fast")),))
+    monkeypatch.setattr(machine, "CHECKS", (Check("b", lambda _: ok("fine")),))
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    assert run() == 0
+    monkeypatch.setattr(machine, "CHECKS", (Check("b", lambda _: failed("bad", "mend it")),))
+    assert run() == 1
+    assert "1 of 2 checks failed." in capsys.readouterr().out
+
+
+def run() -> int:
+    parser = argparse.ArgumentParser()
+    doctor.register(parser.add_subparsers())
+    return int((arguments := parser.parse_args(["doctor"])).run(arguments))
+
+
+def test_help_teaches() -> None:
+    finished = ask("--help")
+    assert finished.code == 0
+    for words in ("exit codes", "--json", "examples", "--set"):
+        assert words in finished.out

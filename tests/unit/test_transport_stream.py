@@ -1,0 +1,64 @@
+"""The program map of a segment names the streams that are in it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd.delivery.transport_stream import HEAD, prune
+
+
+@pytest.fixture(scope="module")
+def segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A transport stream with picture and sound whose second packet is its program map."""
+    path = tmp_path_factory.mktemp("ts") / "a.ts"
+    source = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=64x64:duration=0.5",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=0.5",
+    ]
+    codecs = ["-c:v", "libx264", "-c:a", "aac", "-mpegts_flags", "pat_pmt_at_frames"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, *codecs, str(path)], check=True)
+    packets = path.read_bytes()
+    # FFmpeg puts a service description first; nginx-rtmp does not
+    return packets[188:] if packets[1] & 0x1F == 0 and packets[2] == 0x11 else packets
+
+
+def streams(data: bytes, path: Path) -> list[str]:
+    """What ffprobe finds declared in the file."""
+    path.write_bytes(data)
+    command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", str(path)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return sorted({line.strip(",") for line in lines})
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "left"),
+    [(True, True, ["aac", "h264"]), (True, False, ["h264"]), (False, True, ["aac"])],
+)
+def test_only_what_is_there_is_declared(
+    segment: bytes, tmp_path: Path, video: bool, audio: bool, left: list[str]
+) -> None:
+    head = prune(segment[:HEAD], video=video, audio=audio)
+    assert len(head) == HEAD
+    # the head alone: ffprobe would find undeclared streams by their packets
+    assert streams(head, tmp_path / "b.ts") == left
+
+
+@pytest.mark.parametrize("data", [b"", b"short", bytes(HEAD), b"\x47" * HEAD])
+def test_what_is_no_program_map_is_left_alone(data: bytes) -> None:
+    assert prune(data, video=True, audio=False) == data
+
+
+@given(st.binary(min_size=HEAD, max_size=HEAD))
+def test_nothing_makes_it_raise(data: bytes) -> None:
+    prune(data[:188] + b"\x47" + data[189:192] + b"\x00\x02" + data[194:], video=False, audio=True)
