@@ -1,0 +1,96 @@
+"""nginx's configuration, read by the real nginx."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestd.errors import StartError
+from ingestd.nginx.config import NginxValues, find_rtmp_module, render, resource
+
+MODULE = find_rtmp_module("")
+VALUES = NginxValues(
+    directory=Path("/srv/nginx"),
+    hls=Path("/srv/hls"),
+    rtmp_module=Path("/usr/lib/nginx/modules/ngx_rtmp_module.so"),
+    rtmp_listen="127.0.0.1:1935",
+    rtmp_publishers="127.0.0.1",
+    hls_listen="127.0.0.1:8080",
+    http_address="127.0.0.1:4000",
+    segment_ms=1000,
+)
+
+
+def changed(field: str, value: Any) -> NginxValues:
+    return replace(VALUES, **{field: value})
+
+
+def test_every_name_of_the_template_is_filled_in() -> None:
+    text = render(VALUES)
+    assert "{{" not in text
+    assert "}}" not in text
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(NginxValues)])
+def test_every_value_stands_in_the_configuration(field: str) -> None:
+    marked = {"segment_ms": 31337, "connections": 31337}.get(field, f"/mark-of-{field}")
+    assert str(marked) in render(changed(field, marked))
+
+
+@pytest.mark.parametrize("where", ["directory", "hls", "rtmp_module"])
+@pytest.mark.parametrize("character", list(" \t\n;{}\"'$\\#"))
+def test_a_path_that_nginx_could_misread_is_refused(where: str, character: str) -> None:
+    with pytest.raises(StartError, match="choose a path without blanks"):
+        render(changed(where, Path(f"/srv/a{character}b")))
+
+
+def test_a_path_with_other_letters_is_taken() -> None:
+    assert "/srv/größe-1.0_x" in render(replace(VALUES, hls=Path("/srv/größe-1.0_x")))
+
+
+@pytest.mark.skipif(MODULE is None, reason="nginx's rtmp module is not installed")
+@pytest.mark.parametrize("listen", ["127.0.0.1:18080", "[::1]:18080"], ids=["ipv4", "ipv6"])
+def test_nginx_takes_the_configuration(tmp_path: Path, listen: str) -> None:
+    assert MODULE is not None
+    directory, hls = tmp_path / "nginx", tmp_path / "hls"
+    directory.mkdir()
+    (hls / "private").mkdir(parents=True)
+    values = replace(
+        VALUES,
+        directory=directory,
+        hls=hls,
+        rtmp_module=MODULE,
+        rtmp_listen="127.0.0.1:18935",
+        hls_listen=listen,
+    )
+    config = directory / "nginx.conf"
+    config.write_text(render(values))
+    ended = subprocess.run(
+        ["nginx", "-t", "-q", "-c", str(config), "-p", str(directory)],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr.decode()) == (0, "")
+
+
+def test_a_configured_module_is_found_by_its_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("module.so").touch()
+    assert find_rtmp_module("module.so") == tmp_path / "module.so"
+
+
+def test_a_configured_module_that_is_not_there_is_not_replaced_by_another(tmp_path: Path) -> None:
+    assert find_rtmp_module(str(tmp_path / "module.so")) is None
+
+
+def test_shipped_files_are_found_in_a_checkout_and_else_below_the_prefix() -> None:
+    assert resource(Path("nginx-rtmp") / "nginx.conf.template").is_file()
+    assert resource(Path("not") / "there") == Path(sys.prefix) / "share" / "ingestd" / "not" / "there"

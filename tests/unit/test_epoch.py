@@ -1,0 +1,157 @@
+"""One recording: its commit point, its backpressure, and where a restart begins."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ingestd.broadcast.epoch import Bounds, Epoch
+from ingestd.container.model import Fragment, InitSegment
+from ingestd.encoder.ladder import Rendition
+
+INIT = InitSegment(b"init", "matroska", ())
+BOTH = tuple(Rendition(name, 2, 2, 30, 1000, 1000) for name in ("720p", "360p"))
+
+
+def epoch(held: int = 1 << 20, ahead: int = 1 << 20, wall: float = 1000.0) -> Epoch:
+    return Epoch(0, INIT, BOTH, Bounds(held, ahead), wall)
+
+
+def put(one: Epoch, *times: float, starts: bool = True, size: int = 1000) -> None:
+    for time in times:
+        one.append(Fragment(0, memoryview(bytes(size)), time, time + 1.0, starts))
+
+
+def test_the_clock_of_an_epoch_is_set_by_its_first_fragment() -> None:
+    one = epoch(wall=1000.0)
+    put(one, 5.0, 7.0)
+    assert (one.start, one.date, one.commits) == (5.0, 995.0, {"720p": 5.0, "360p": 5.0})
+
+
+def test_nothing_lags_before_anything_came() -> None:
+    assert (epoch().lag, epoch().commit) == (0.0, 0.0)
+
+
+def test_the_commit_point_is_that_of_the_slowest_rendition() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.commit_to({"720p": 3.0, "360p": 2.5})
+    assert (one.commit, one.lag) == (2.5, 2.5)
+    one.commit_to({"360p": 9.0, "720p": 9.0})
+    assert one.lag == 0.0
+
+
+def test_a_commit_lets_go_of_what_no_restart_needs_and_says_so() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.changed.clear()
+    one.commit_to({"720p": 3.0, "360p": 3.0})
+    assert (one.buffer.get(0), one.changed.is_set()) == (None, True)
+
+
+def test_every_fragment_goes_to_the_encoder_at_once() -> None:
+    one, seen = epoch(), list[int]()
+    one.on_arrival = lambda: seen.append(one.buffer.end)
+    put(one, 0.0, 1.0)
+    one.finish()
+    assert seen == [1, 2, 2]
+    assert one.buffer.complete
+
+
+def test_without_an_encoder_a_finished_epoch_wakes_who_waits() -> None:
+    one = epoch()
+    one.finish()
+    assert one.changed.is_set()
+
+
+def test_there_is_no_room_while_too_much_waits_for_the_encoder() -> None:
+    one = epoch(ahead=2000)
+    put(one, 0.0)
+    assert one.has_room()
+    put(one, 1.0)
+    assert not one.has_room()
+    one.fed = 2
+    assert one.has_room()
+
+
+def test_there_is_no_room_beyond_the_bound_of_memory_until_the_encoder_has_it() -> None:
+    one = epoch(held=2000)
+    put(one, 0.0, 1.0)
+    assert not one.has_room()
+    one.fed = 1
+    assert one.has_room()
+    assert one.buffer.given_up == 1000
+
+
+def test_the_end_of_an_epoch_has_a_date() -> None:
+    one = epoch(wall=1000.0)
+    put(one, 5.0, 7.0)
+    assert one.end_date == 1003.0
+
+
+# Where the next generation starts. Each step lets the waiting task run as far as it can.
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_a_restart_begins_at_the_unit_that_holds_the_commit_point() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.commits = {"720p": 3.0, "360p": 3.5}
+    assert asyncio.run(one.first_to_replay()) == 1
+
+
+def test_the_first_generation_waits_for_the_first_fragment() -> None:
+    async def story() -> None:
+        one = epoch()
+        first = asyncio.create_task(one.first_to_replay())
+        await settle()
+        assert not first.done()
+        put(one, 0.0)
+        await settle()
+        assert first.result() == 0
+
+    asyncio.run(story())
+
+
+def given_up() -> Epoch:
+    """An epoch whose only unit was larger than the buffer: what is left of it is of no use."""
+    one = epoch(held=3000)
+    put(one, 0.0)
+    put(one, 1.0, 2.0, starts=False)
+    one.fed = 3
+    assert one.has_room()
+    assert one.buffer.seek(0.0) is None
+    return one
+
+
+def test_after_a_unit_was_given_up_a_restart_begins_with_the_next_one_that_comes() -> None:
+    async def story() -> None:
+        one = given_up()
+        first = asyncio.create_task(one.first_to_replay())
+        await settle()
+        put(one, 4.0)
+        await settle()
+        done = first.done()
+        first.cancel()
+        assert done
+
+    asyncio.run(story())
+
+
+@pytest.mark.xfail(strict=True, reason="it waits for ever")
+def test_a_restart_ends_where_nothing_can_be_replayed_and_nothing_more_comes() -> None:
+    async def story() -> None:
+        one = given_up()
+        one.finish()
+        first = asyncio.create_task(one.first_to_replay())
+        await settle()
+        done = first.done()
+        first.cancel()
+        assert done
+
+    asyncio.run(story())

@@ -1,0 +1,123 @@
+"""Rules of the whole repository that no other tool checks."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestd.settings import Source, keys
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "ingestd").rglob("*.py"))
+NAMES = [str(path.relative_to(ROOT)) for path in SOURCES]
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 60
+
+# Pure too, as far as a test needs: no event loop, no process, no network.
+ALSO_TESTED = (
+    *("settings", "errors", "log", "tasks", "broadcast.epoch", "encoder.feed", "delivery.delivery"),
+    *("delivery.retention", "ingest.credentials", "nginx.config", "web.views", "cli.options"),
+)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def pure() -> list[str]:
+    """Modules that the import contract calls pure; a package stands for all of its modules."""
+    found = []
+    for name in setup_cfg()["importlinter:contract:pure"]["source_modules"].split():
+        path = ROOT / name.replace(".", "/")
+        modules = [part for part in sorted(path.glob("*.py")) if part.stem != "__init__"]
+        found += [f"{name}.{part.stem}" for part in modules] if path.is_dir() else [name]
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_no_file_is_too_long(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < MOST_LINES_OF_A_FILE
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_no_function_is_too_long(path: Path) -> None:
+    lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions(path)}
+    assert [name for name, length in lengths.items() if length > MOST_LINES_OF_A_FUNCTION] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
+
+
+def test_tasks_are_made_in_one_place_only() -> None:
+    raw = re.compile(r"\b(?:create_task|ensure_future|TaskGroup|run_coroutine_threadsafe)\(")
+    makers = [
+        name
+        for name, path in zip(NAMES, SOURCES, strict=True)
+        if raw.search(path.read_text(encoding="utf-8"))
+    ]
+    assert makers == ["ingestd/tasks.py"]
+
+
+@pytest.mark.parametrize("module", pure())
+def test_every_module_that_is_called_pure_exists(module: str) -> None:
+    assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+
+
+@pytest.mark.parametrize("module", [*pure(), *(f"ingestd.{name}" for name in ALSO_TESTED)])
+def test_every_such_module_has_its_tests(module: str) -> None:
+    package, _, stem = module.rpartition(".")
+    if package == "ingestd.container":  # readers that form one automaton; their tests have a folder
+        tests = (ROOT / "tests" / "container").glob("test_*.py")
+        assert any("ingestd.container" in path.read_text(encoding="utf-8") for path in tests)
+    else:
+        folder = package.rpartition(".")[2]
+        names = {f"test_{stem}.py", f"test_{folder}_{stem}.py"}
+        assert names & {path.name for path in (ROOT / "tests").glob("*/test_*.py")}
+
+
+def test_every_folder_with_code_is_a_package_that_is_shipped() -> None:
+    folders = {path.parent for path in SOURCES}
+    assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+    config = setup_cfg()
+    assert config["options"]["packages"] == "find:"
+    assert config["options.packages.find"]["include"] == "ingestd*"
+
+
+def test_every_file_that_is_needed_at_run_time_is_shipped() -> None:
+    listed = setup_cfg()["options.data_files"]["share/ingestd/nginx-rtmp"].split()
+    assert listed == [f"nginx-rtmp/{path.name}" for path in sorted((ROOT / "nginx-rtmp").glob("*.template"))]
+
+
+UNUSED = {("encoder", "drain_timeout")}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(source, marks=pytest.mark.xfail(strict=True, reason="nothing reads it"))
+        if source in UNUSED
+        else source
+        for source in keys()
+    ],
+    ids=".".join,
+)
+def test_every_setting_is_read_somewhere(source: Source) -> None:
+    readers = [path for path in SOURCES if path.name != "settings.py"]
+    wanted = re.compile(rf"\.{source[1]}\b" if source != ("data", "dir") else r"\.data\.dir\b")
+    assert [path for path in readers if wanted.search(path.read_text(encoding="utf-8"))]

@@ -1,0 +1,104 @@
+"""What the API says of a broadcast."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ingestd.broadcast.broadcast import Broadcast, Terms
+from ingestd.broadcast.epoch import Bounds
+from ingestd.broadcast.generation import Works
+from ingestd.container.model import InitSegment, Track, TrackKind
+from ingestd.encoder.encoder import EncoderSettings
+from ingestd.encoder.ladder import Rendition
+from ingestd.web.views import broadcast_view, source_view
+
+VIDEO = Track(1, TrackKind.VIDEO, "vp8", 1280, 720)
+AUDIO = Track(2, TrackKind.AUDIO, "opus", channels=2, sample_rate=48000)
+RUNG = Rendition("720p", 1280, 720, 30, 2_500_000, 96_000)
+
+
+def view(root: Path, change: Callable[[Broadcast], None]) -> dict[str, Any]:
+    """A broadcast that has just begun, with something changed, as the API shows it."""
+    works = Works(EncoderSettings("ffmpeg", root, 1.0), "rtmp://127.0.0.1/live", 1.0, "veryfast", 0.1, 15.0)
+    terms = Terms(works, Bounds(1, 1), root, 60.0, 60.0, 8, 0.0, lambda _: (RUNG,))
+
+    async def show() -> dict[str, Any]:
+        one = Broadcast("66112233aabbccdd", "demo", "A title", terms, lambda _: None)
+        one.started_at = 1_700_000_000.5
+        change(one)
+        found = broadcast_view(one)
+        await one.close()
+        return found
+
+    return asyncio.run(show())
+
+
+def test_a_broadcast_that_has_just_begun(tmp_path: Path) -> None:
+    assert view(tmp_path, lambda one: None) == {
+        "id": "66112233aabbccdd",
+        "channel": "demo",
+        "title": "A title",
+        "state": "starting",
+        "wanted": "live",
+        "message": "Starting: the first seconds are being encoded.",
+        "started_at": "2023-11-14T22:13:20.500Z",
+        "ended_at": None,
+        "media_time": 0.0,
+        "commit_lag": 0,
+        "received_bytes": 0,
+        "hls": None,
+        "hls_broadcast": None,
+        "poster": None,
+        "source": None,
+        "renditions": [],
+        "encoder": None,
+    }
+
+
+def test_a_broadcast_that_is_live(tmp_path: Path) -> None:
+    def change(one: Broadcast) -> None:
+        one.delivery.begin(0, 0.0, [RUNG], {})
+        one.delivery.playable = True
+        one.source, one.posters, one.received, one.generations = (
+            InitSegment(b"", "mp4", (VIDEO,)),
+            3,
+            12345,
+            2,
+        )
+        one.restarts["killed"] += 1
+
+    found = view(tmp_path, change)
+    assert found["hls"] == "/hls/demo/index.m3u8"
+    assert found["hls_broadcast"] == "/hls/demo/66112233aabbccdd/index.m3u8"
+    assert found["poster"] == "/hls/demo/66112233aabbccdd/poster.jpg?3"
+    assert found["received_bytes"] == 12345
+    assert found["renditions"] == [
+        {"name": "720p", "width": 1280, "height": 720, "frame_rate": 30, "bandwidth": RUNG.bandwidth}
+    ]
+    assert found["encoder"] == {"generation": 1, "restarts": 1, "running": False, "speed": None, "fps": None}
+    json.dumps(found)
+
+
+def test_a_broadcast_that_failed_says_why_and_when(tmp_path: Path) -> None:
+    def change(one: Broadcast) -> None:
+        one.ended_at, one.failure = 1_700_000_001.0, "The encoder died 8 times in a row."
+
+    found = view(tmp_path, change)
+    assert found["ended_at"] == "2023-11-14T22:13:21.000Z"
+    assert found["message"].endswith(" The encoder died 8 times in a row.")
+
+
+def test_the_source_is_told_track_by_track() -> None:
+    assert source_view(None) is None
+    assert source_view(InitSegment(b"", "matroska", (AUDIO, VIDEO))) == {
+        "video": {"codec": "vp8", "width": 1280, "height": 720},
+        "audio": {"codec": "opus", "channels": 2, "sample_rate": 48000},
+    }
+    assert source_view(InitSegment(b"", "matroska", (AUDIO,))) == {
+        "video": None,
+        "audio": {"codec": "opus", "channels": 2, "sample_rate": 48000},
+    }
