@@ -251,12 +251,13 @@ def _terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
     encoder, hls, ingest = settings.encoder, settings.hls, settings.ingest
 
     def rungs(init: InitSegment) -> tuple[Rendition, ...]:
-        return ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate)
+        return ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate, encoder.preset)
 
     works = Works(
         encoder=EncoderSettings(encoder.ffmpeg, data / "scratch", encoder.stop_timeout),
         rtmp=f"rtmp://{_authority(settings.rtmp.host, rtmp_port)}/live",
         segment=hls.segment,
+        frame_rate=encoder.frame_rate,
         preset=encoder.preset,
         poll=hls.poll,
         stall_timeout=encoder.stall_timeout,
@@ -306,6 +307,9 @@ def _server(settings: Settings, site: Site) -> uvicorn.Server:
             ws=IngestTransport,
             ws_max_size=settings.ingest.max_message * _MIB,
             ws_per_message_deflate=False,
+            # A client that is held back by the encoder cannot have its pong read in time; who is
+            # gone is known by the bytes that do not come.
+            ws_ping_interval=None,
             http="httptools",
             log_config=None,
             access_log=False,

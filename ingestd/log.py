@@ -10,14 +10,16 @@ from typing import Any
 import structlog
 
 # What a secret looks like in foreign text (nginx's error lines quote whole requests).
-_QUERY = re.compile(r"(?i)\b(streamkey|stream_key|token|key|secret)=[^&\s\"'#]+")
+_VALUE = re.compile(
+    r"(?i)(streamkey|stream_key|token|secret)((?:=|%3D|[\"']?\s*:\s*)[\"']?)[^&\s\"'#,}%]+(?:%(?!26)[^&\s\"'#,}%]*)*"
+)
 _BEARER = re.compile(r"(?i)\bbearer[ .][\w.~+/=-]+")
-_JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
+_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
 def redact(text: str) -> str:
     """Take stream keys, tokens and anything that looks like a JWT out of a text."""
-    text = _QUERY.sub(lambda match: f"{match[1]}=[hidden]", text)
+    text = _VALUE.sub(lambda match: f"{match[1]}{match[2]}[hidden]", text)
     return _JWT.sub("[hidden]", _BEARER.sub("bearer [hidden]", text))
 
 

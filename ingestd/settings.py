@@ -1,7 +1,7 @@
 """Every setting: its unit, default and effect stand at its field.
 
 One TOML file, overridden by ``INGESTD_<SECTION>_<KEY>`` environment variables, overridden by
-flags (``--section-key``). :func:`load` merges the three and names key, value, what is allowed and
+flags. :func:`load` merges the three and names key, value, what is allowed and
 where it stood whenever something cannot be used.
 """
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ingestd.errors import SettingsError
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365)]
 
 _ENV_PREFIX = "INGESTD_"
@@ -123,9 +123,6 @@ class Encoder(_Section):
         description="Seconds without a new segment, while media waits, after which the encoder is restarted.",
     )
     stop_timeout: Seconds = Field(5.0, description="Seconds between SIGTERM and SIGKILL for a child.")
-    drain_timeout: Seconds = Field(
-        30.0, description="Seconds that the encoder gets to finish after the last byte."
-    )
     max_restarts: int = Field(
         8, ge=0, description="Restarts in a row without a new segment before a broadcast is given up."
     )
@@ -165,6 +162,14 @@ class Settings(_Section):
 
 
 Source = tuple[str, str]  # section, key
+
+_FLAG_NAMES: dict[Source, str] = {
+    ("data", "dir"): "data-dir",
+    ("http", "bind"): "bind",
+    ("http", "port"): "http-port",
+    ("hls", "port"): "hls-port",
+    ("rtmp", "port"): "rtmp-port",
+}
 
 
 def keys() -> dict[Source, Any]:
@@ -229,6 +234,8 @@ def _line(text: str, section: str, key: str | None) -> int:
                 return number
         elif (key is None or inside) and re.match(rf"\s*{re.escape(key or section)}\s*[.=]", line):
             return number
+        elif re.match(rf"\s*{re.escape(section)}\s*\.\s*{re.escape(key or '')}\s*[.=]", line):
+            return number
     return 1
 
 
@@ -251,9 +258,8 @@ def _from_flags(flags: Mapping[Source, str]) -> dict[Source, tuple[Any, str]]:
 
 
 def flag_name(source: Source) -> str:
-    """``("http", "port")`` is ``--http-port``; ``data.dir`` and ``http.bind`` have short names."""
-    short = {("data", "dir"): "data-dir", ("http", "bind"): "bind"}
-    return short.get(source, "-".join(source).replace("_", "-"))
+    """The flag of a setting: one of its own for what is needed first, ``set`` for all others."""
+    return _FLAG_NAMES.get(source) or f"set {source[0]}.{source[1]}"
 
 
 def _value(text: str) -> Any:
@@ -269,10 +275,15 @@ def _explain(item: Any, origin: Mapping[Source, str]) -> str:
     name = ".".join(str(part) for part in location)
     where = origin.get(tuple(location[:2]), "the command line")
     if item["type"] == "extra_forbidden":
-        fields = [key for section, key in keys() if section == location[0]]
-        return f"{name}: unknown key, at {where}; allowed in [{location[0]}]: {', '.join(fields)}"
+        inside = ".".join(str(part) for part in location[:-1] if isinstance(part, str))
+        fields = Rung.model_fields if len(location) > 2 else _fields(location[0])
+        return f"{name}: unknown key, at {where}; allowed in [{inside}]: {', '.join(fields)}"
     allowed = item["msg"].removeprefix("Value error, ")
     return f"{name} = {item['input']!r}, at {where}: not allowed: {allowed[0].lower()}{allowed[1:]}"
+
+
+def _fields(section: str) -> list[str]:
+    return [key for other, key in keys() if other == section]
 
 
 def default_data_dir(environ: Mapping[str, str] | None = None) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_DOUBLINGS = 64  # beyond any cap; a power without bound overflows
+
 
 @dataclass(slots=True)
 class Backoff:
@@ -26,7 +28,7 @@ class Backoff:
             return None
         if self.failures == 1:
             return 0.0
-        delay = min(self.cap, self.base * 2.0 ** (self.failures - 2))
+        delay = min(self.cap, self.base * 2.0 ** min(self.failures - 2, _DOUBLINGS))
         return delay * (1 - 0.5 * random)
 
     def succeed(self) -> None:

@@ -66,7 +66,9 @@ class Broadcast:
         self.generations = 0
         self.received = 0  # bytes
         self.posters = 0
-        self.delivery = Delivery(terms.hls_root, channel, identity, terms.works.segment, terms.window)
+        self.delivery = Delivery(
+            terms.hls_root, channel, identity, terms.works.segment, terms.window, terms.works.frame_rate
+        )
         self.publisher_present = True
         self.over = asyncio.Event()
         self._terms = terms
@@ -214,7 +216,7 @@ class Broadcast:
 
     async def _deliver(self, epoch: Epoch) -> None:
         """Generation after generation until all of the epoch stands in the playlist."""
-        while not self._nothing_came(epoch):
+        while (first := await epoch.first_to_replay()) is not None:
             generation = Generation(
                 self.generations, self.id, epoch, self.delivery, self._terms.works, self._notify
             )
@@ -222,17 +224,12 @@ class Broadcast:
             self.generations += 1
             structlog.contextvars.bind_contextvars(generation=generation.number)
             try:
-                outcome = await generation.run()
+                outcome = await generation.run(first)
             finally:
                 self._generation = None
             if outcome.reason is None:
                 return
             await self._recover(outcome)
-
-    @staticmethod
-    def _nothing_came(epoch: Epoch) -> bool:
-        """An init segment and then no media: there is nothing to encode."""
-        return epoch.buffer.complete and epoch.buffer.end == 0
 
     def _notify(self, event: Event) -> None:
         if event is Event.SEGMENT:

@@ -67,9 +67,13 @@ class Epoch:
             self.on_arrival()
         self.changed.set()
 
-    async def first_to_replay(self) -> int:
-        """The fragment that the next generation starts from; waits until there is one."""
-        while (first := self.buffer.seek(self.commit)) is None:
+    async def first_to_replay(self) -> int | None:
+        """The fragment that the next generation starts from; waits until there is one.
+
+        None: the epoch is complete and there is none, because nothing came, or because the rest
+        was given up by the buffer's bound.
+        """
+        while (first := self.buffer.seek(self.commit)) is None and not self.buffer.complete:
             self.changed.clear()
             await self.changed.wait()
         return first

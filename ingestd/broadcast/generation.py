@@ -68,6 +68,7 @@ class Works:
     encoder: EncoderSettings
     rtmp: str  # URL of nginx-rtmp's application
     segment: float
+    frame_rate: int
     preset: str
     poll: float
     stall_timeout: float
@@ -95,10 +96,10 @@ class Generation:
         self._stalled = False
         self._fresh_at = 0.0
 
-    async def run(self) -> Outcome:
-        """Encode the epoch from its commit point until it is complete or the encoder dies."""
+    async def run(self, first: int) -> Outcome:
+        """Encode the epoch from fragment ``first`` on until it is complete or the encoder dies."""
         epoch, before = self._epoch, self._delivery.segments
-        epoch.fed = await epoch.first_to_replay()
+        epoch.fed = first
         self._delivery.begin(self.number, epoch.date, epoch.renditions, epoch.commits)
         self.encoder = await Encoder.start(
             self._plan(), epoch.buffer, epoch.fed, self._works.encoder, self._drained
@@ -106,8 +107,9 @@ class Generation:
         epoch.on_arrival = self.encoder.feed.pump
         log.info("encoder_started", pid=self.encoder.pid, epoch=epoch.number, origin=round(epoch.commit, 3))
         ended = await self._attend(self.encoder)
-        await self._settle()
-        return Outcome(self._reason(ended), ended, self._delivery.segments - before)
+        reason = self._reason(ended)
+        await self._settle(final=reason is None)
+        return Outcome(reason, ended, self._delivery.segments - before)
 
     async def _attend(self, encoder: Encoder) -> Exit:
         """Watch the playlist until the encoder has ended; never leave it behind."""
@@ -152,9 +154,9 @@ class Generation:
                 encoder.kill()  # a stopped or hung process does not answer to SIGTERM
                 self._fresh_at = time.monotonic()
 
-    def _collect(self) -> None:
+    def _collect(self, *, final: bool = False) -> None:
         try:
-            fresh = self._delivery.collect(self.number, time.monotonic())
+            fresh = self._delivery.collect(self.number, time.monotonic(), final=final)
         except OSError as error:  # a full disk: what was not written is tried again at the next look
             log.error("playlist_not_written", error=str(error))
             return
@@ -170,13 +172,14 @@ class Generation:
             self._fresh_at = now
         return now - self._fresh_at > self._works.stall_timeout
 
-    async def _settle(self) -> None:
+    async def _settle(self, *, final: bool) -> None:
         """List what nginx-rtmp closes now that its publisher is gone: the commit point is final then."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         self._collect()
         while not self._delivery.settled and time.monotonic() < deadline:
             await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
             self._collect()
+        self._collect(final=final)
         self._delivery.close_generation()
 
     def _reason(self, ended: Exit) -> Reason | None:

@@ -34,6 +34,7 @@ class ReplayBuffer:
         self._starts: deque[int] = deque()  # bytes appended before each fragment
         self._first = 0
         self._appended = 0
+        self._newest_offset = 0
         self.size = 0  # bytes held
         self.end_time = 0.0  # seconds: where the epoch has come to
         self.complete = False  # nothing will be appended any more
@@ -47,13 +48,14 @@ class ReplayBuffer:
     @property
     def offset(self) -> int:
         """Byte offset in the epoch of the unit that holds the commit point: what an ack says."""
-        return self._fragments[0].offset if self._fragments else 0
+        return self._fragments[0].offset if self._fragments else self._newest_offset
 
     def append(self, fragment: Fragment) -> None:
         owner = fragment.data.obj
         if isinstance(owner, bytes) and 2 * len(fragment.data) < len(owner):
             # a small view would keep the whole message in memory
             fragment = replace(fragment, data=memoryview(bytes(fragment.data)))
+        self._newest_offset = fragment.offset
         self._fragments.append(fragment)
         self._starts.append(self._appended)
         cost = len(fragment.data) + _OVERHEAD

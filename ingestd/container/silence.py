@@ -25,7 +25,7 @@ _HEAD_TIME = 60_000_000
 """ns that a real packet is taken to sound: what Chromium writes, and the longest single frame (RFC 6716,
 section 2.1.4). Too much leaves a gap of some milliseconds; too little, and silence would overlap it."""
 
-_GAP = 1_000_000_000
+_GAP = 500_000_000
 _GAP_FILLING = 100_000_000
 """ns without sound after which silence is put in: after real sound, and once silence is going."""
 

@@ -22,8 +22,9 @@ from pathlib import Path
 
 import structlog
 
-from ingestd.delivery import playlist, transport_stream
+from ingestd.delivery import playlist
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
+from ingestd.delivery.private import Output, listable
 from ingestd.encoder.ladder import Rendition
 
 log = structlog.get_logger("ingestd.delivery")
@@ -42,35 +43,24 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 @dataclass(slots=True)
-class Output:
-    """One rendition of one generation: what of it stands in the playlist."""
-
-    rendition: Rendition
-    directory: Path
-    origin: float  # media time (s) of the epoch at which this generation began
-    total: float = 0.0  # seconds delivered
-    next_number: int = 0
-    stamp: int = 0  # mtime (ns) of the private playlist when it was last read
-
-    @property
-    def commit(self) -> float:
-        """Media time of the epoch up to which this rendition stands in the playlist."""
-        return self.origin + self.total
-
-
-@dataclass(slots=True)
 class Measured:
     """What the segments of a rendition really weigh."""
 
     size: int = 0  # bytes
     duration: float = 0.0  # seconds
-    peak: float = 0.0  # bit/s of the heaviest segment of about a target duration
+    peak: float = 0.0  # bit/s of the heaviest segments that last about a target duration
+    _run_size: int = 0  # of segments too short to count alone
+    _run_duration: float = 0.0
 
     def add(self, size: int, duration: float, target: int) -> None:
+        """Peak segment bit rate by RFC 8216 §4.1: over runs of 0.5 to 1.5 target durations."""
         self.size += size
         self.duration += duration
-        if duration and 0.5 * target <= duration <= 1.5 * target:  # RFC 8216 §4.1
-            self.peak = max(self.peak, size * 8 / duration)
+        self._run_size += size
+        self._run_duration += duration
+        if self._run_duration >= 0.5 * target:
+            self.peak = max(self.peak, self._run_size * 8 / self._run_duration)
+            self._run_size, self._run_duration = 0, 0.0
 
     @property
     def average(self) -> float:
@@ -86,16 +76,26 @@ class Listed:
     measured: Measured = field(default_factory=Measured)
     broken: bool = True  # the next segment does not go on where the last one ended
 
+    def bandwidths(self, over: bool) -> tuple[float, float]:
+        """Peak and average in bit/s: as designed while live, as measured when it is over."""
+        made, weighed = self.rendition, self.measured
+        if over:
+            return max(weighed.peak, weighed.average), weighed.average
+        return max(made.bandwidth, weighed.peak), made.average_bandwidth
+
 
 class Delivery:
     """The public side of one broadcast."""
 
-    def __init__(self, root: Path, channel: str, broadcast: str, segment: float, window: float) -> None:
+    def __init__(
+        self, root: Path, channel: str, broadcast: str, segment: float, window: float, frame_rate: int
+    ) -> None:
         self._root = root
         self._broadcast = broadcast
         self._channel_dir = root / "public" / channel
         self.directory = self._channel_dir / broadcast
-        self._target = playlist.target_duration(segment)
+        self._segment = segment
+        self._target = playlist.target_duration(segment, frame_rate)
         self._window = window
         self._listed: dict[str, Listed] = {}
         self._outputs: dict[str, Output] = {}
@@ -139,6 +139,7 @@ class Delivery:
                 made,
                 self._root / "private" / stream_name(self._broadcast, generation, made.name),
                 origins.get(made.name, 0.0),
+                self._segment,
             )
             for made in renditions
         }
@@ -158,15 +159,18 @@ class Delivery:
         )
         self._listed = {one.rendition.name: one for one in best_first}
 
-    def collect(self, generation: int, now: float) -> bool:
+    def collect(self, generation: int, now: float, *, final: bool = False) -> bool:
         """List whatever nginx-rtmp has closed since; whether anything was new.
 
-        ``now`` is any clock in seconds. An OSError (disk full) leaves everything as it was; the
-        next call tries again.
+        ``now`` is any clock in seconds; ``final``: the generation ended well, nothing of it will
+        follow. An OSError (disk full) leaves everything as it was; the next call tries again.
         """
-        for output in self._outputs.values():
-            for found in self._read(output):
-                self._unwritten |= self._take(generation, output, found, now)
+        outputs = list(self._outputs.values())
+        for output in outputs:
+            output.look()
+        for _ in range(listable(outputs, final)):
+            if not self._take_round(generation, [one for one in outputs if one.waiting], now):
+                break
         fresh = self._unwritten
         if fresh:
             self._write_media()
@@ -177,53 +181,40 @@ class Delivery:
 
     @property
     def settled(self) -> bool:
-        """Whether nginx-rtmp has no segment under way: every closed one has been moved away."""
-        return not any(file for output in self._outputs.values() for file in output.directory.glob("*.ts"))
+        """Whether nginx-rtmp has no segment of this generation under way."""
+        return all(output.settled for output in self._outputs.values())
 
-    def _read(self, output: Output) -> list[playlist.PrivateSegment]:
-        path = output.directory / "index.m3u8"
-        try:
-            stamp = path.stat().st_mtime_ns
-            if stamp == output.stamp:
-                return []
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return []
-        output.stamp = stamp
-        return [found for found in playlist.parse_private(text) if found.number >= output.next_number]
-
-    def _take(self, generation: int, output: Output, found: playlist.PrivateSegment, now: float) -> bool:
-        uri = f"{output.rendition.name}/{generation}-{found.number}.ts"
-        target = self.directory / uri
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _declare_streams(output.directory / found.file, output.rendition)
-            (output.directory / found.file).rename(target)
-        except FileNotFoundError:
-            # Not counted as delivered: the commit point stays, and a restart brings it again.
-            log.error("segment_missing", file=str(output.directory / found.file))
-            return False
-        size = target.stat().st_size
-        self.segments += 1
-        self.size += size
-        self._append(output, uri, found.duration, size, now)
-        output.total += found.duration
-        output.next_number = found.number + 1
+    def _take_round(self, generation: int, outputs: list[Output], now: float) -> bool:
+        """The next segment of every rendition, or of none: moved first, then listed."""
+        moved = []
+        for output in outputs:
+            segment = output.waiting[0]
+            uri = f"{output.rendition.name}/{generation}-{segment.number}.ts"
+            try:
+                moved.append((output, uri, output.move(segment.file, self.directory / uri)))
+            except FileNotFoundError:
+                # Nothing after it is listed: the commit point stays, and a restart brings it again.
+                log.error("segment_missing", file=str(output.directory / segment.file))
+                return False
+        for output, uri, size in moved:
+            self._append(output, uri, size, now)
         return True
 
-    def _append(self, output: Output, uri: str, duration: float, size: int, now: float) -> None:
+    def _append(self, output: Output, uri: str, size: int, now: float) -> None:
+        duration = output.duration(0)
         for listed in self._fed_by(output.rendition.name):
-            new = Segment(
-                uri,
-                duration,
-                self._epoch_date + output.commit,
-                discontinuity=listed.broken and (bool(listed.media.segments) or listed.media.sequence > 0),
-            )
+            media = listed.media
+            broken = listed.broken and (bool(media.segments) or media.sequence > 0)
+            media.append(Segment(uri, duration, self._epoch_date + output.commit, broken))
             listed.broken = False
-            listed.media.append(new)
             listed.measured.add(size, duration, self._target)
-            due = now + self._window + 2 * self._target + duration  # RFC 8216 §6.2.2
-            self._retired += [(due, gone.uri) for gone in listed.media.slide()]
+            longest = max(self._window, 3 * self._target) + self._target  # that a playlist has listed
+            self._retired += [(now + longest + gone.duration, gone.uri) for gone in media.slide()]
+        output.waiting.popleft()
+        output.total += duration
+        self.segments += 1
+        self.size += size
+        self._unwritten = True
 
     def _fed_by(self, encoded: str) -> list[Listed]:
         """The listed renditions that show this encoded one: itself, and those not encoded now.
@@ -245,15 +236,7 @@ class Delivery:
 
     def _variants(self) -> list[Variant]:
         return [
-            Variant(
-                one.rendition,
-                _ceil(
-                    one.measured.peak
-                    if one.media.ended and one.measured.peak
-                    else max(one.rendition.bandwidth, one.measured.peak)
-                ),
-                _ceil(one.measured.average if one.media.ended else one.rendition.average_bandwidth),
-            )
+            Variant(one.rendition, *map(_kilobits, one.bandwidths(one.media.ended)))
             for one in self._listed.values()
         ]
 
@@ -264,11 +247,12 @@ class Delivery:
         text = playlist.multivariant(self._variants())
         if text == self._multivariant:
             return
-        self._multivariant = text
         write_atomically(self.directory / "index.m3u8", text)
-        if not self.playable or plays(self._channel_dir, self._broadcast):
+        on_air = plays(self._channel_dir)
+        if on_air == self._broadcast or (not self.playable and on_air < self._broadcast):
             for_channel = playlist.multivariant(self._variants(), prefix=f"{self._broadcast}/")
             write_atomically(self._channel_dir / "index.m3u8", for_channel)
+        self._multivariant = text
         self.playable = True
 
     def _sweep(self, now: float) -> None:
@@ -292,25 +276,15 @@ class Delivery:
             self._write_multivariant()
 
 
-def _declare_streams(segment: Path, rendition: Rendition) -> None:
-    """Let a segment without picture, or without sound, say so."""
-    video, audio = bool(rendition.video_bitrate), bool(rendition.audio_bitrate)
-    if video and audio:
-        return
-    with segment.open("r+b") as file:
-        head = transport_stream.prune(file.read(transport_stream.HEAD), video=video, audio=audio)
-        file.seek(0)
-        file.write(head)
-
-
-def plays(channel_dir: Path, broadcast: str) -> bool:
-    """Whether the channel's address plays this broadcast now."""
+def plays(channel_dir: Path) -> str:
+    """The broadcast that a channel's address plays now; ids sort by time, and none is ""."""
     try:
-        return f"\n{broadcast}/" in (channel_dir / "index.m3u8").read_text(encoding="utf-8")
+        text = (channel_dir / "index.m3u8").read_text(encoding="utf-8")
     except FileNotFoundError:
-        return False
+        return ""
+    return next((line.partition("/")[0] for line in text.splitlines() if line[:1] not in ("#", "")), "")
 
 
-def _ceil(bits: float) -> int:
-    """Bandwidths in whole kilobits: a playlist that changes with every byte helps nobody."""
+def _kilobits(bits: float) -> int:
+    """Bandwidths in whole kilobits, rounded up: what changes with every byte helps nobody."""
     return -(-int(bits) // 1000) * 1000

@@ -25,7 +25,7 @@ def parse_private(text: str) -> list[PrivateSegment]:
     """The segments that a playlist of nginx-rtmp lists; what cannot be read is passed over."""
     number, duration, found = 0, None, []
     for line in text.splitlines():
-        if match := re.fullmatch(r"#EXT-X-MEDIA-SEQUENCE:(\d+)", line):
+        if match := re.fullmatch(r"#EXT-X-MEDIA-SEQUENCE:(\d{1,18})", line):
             number = int(match[1])
         elif match := re.fullmatch(r"#EXTINF:(\d+(?:\.\d+)?),.*", line):
             duration = float(match[1])
@@ -105,13 +105,13 @@ def _date(unix: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def target_duration(segment: float) -> int:
+def target_duration(segment: float, frame_rate: int) -> int:
     """Seconds that no segment's rounded duration exceeds (RFC 8216 §4.3.3.1).
 
-    Segments are cut at forced keyframes, so they last ``segment`` or less; those of audio only
-    end with the packet that reaches it, up to 0.05 s later.
+    A segment is cut at the first frame at or after ``segment`` seconds, one of sound alone at the
+    first packet, which lasts up to 0.05 s.
     """
-    return max(1, math.floor(segment + 0.05 + 0.5))
+    return max(1, math.floor(segment + max(0.05, 1 / frame_rate) + 0.5))
 
 
 @dataclass(frozen=True, slots=True)

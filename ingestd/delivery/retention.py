@@ -33,7 +33,7 @@ def remove_expired(root: Path, keep: float, now: float, in_use: Container[str]) 
     for directory in (root / "public").glob("*/*/"):
         if directory.name in in_use or _last_write(directory) + keep > now:
             continue
-        if plays(directory.parent, directory.name):
+        if plays(directory.parent) == directory.name:
             (directory.parent / "index.m3u8").unlink(missing_ok=True)
         shutil.rmtree(directory, ignore_errors=True)
         gone.append(directory.name)

@@ -90,9 +90,11 @@ def _output(plan: Plan, rendition: Rendition) -> list[str]:
 def _interleaving(init: InitSegment) -> list[str]:
     """One track that stops must not hold the other back for long (µs).
 
+    Yet longer than the container splitter takes to put silence in the place of sound that has
+    ended: nginx-rtmp cuts at no keyframe that comes without sound.
     A fragment of MP4 has all of its video before its sound: there the muxer has to wait for it.
     """
-    return [] if init.container == "mp4" else ["-max_interleave_delta", "200000"]
+    return [] if init.container == "mp4" else ["-max_interleave_delta", "700000"]
 
 
 def _video(plan: Plan, rendition: Rendition) -> list[str]:

@@ -10,6 +10,11 @@ from ingestd.settings import Rung
 
 AUDIO_ONLY = "audio"
 
+# profile_idc and constraint flags, in hexadecimal, as x264 writes them with these presets
+HIGH = "6400"
+_BASELINE = "42C0"
+_PROFILES = {"ultrafast": _BASELINE}  # it uses nothing of the High profile, and says so
+
 # H.264 Annex A, table A-1: level_idc, MaxMBPS (macroblocks/s), MaxFS (macroblocks).
 _LEVELS = (
     (30, 40_500, 1_620),
@@ -35,6 +40,7 @@ class Rendition:
     frame_rate: int
     video_bitrate: int  # 0: no video
     audio_bitrate: int  # 0: no audio
+    profile: str = HIGH
 
     @property
     def level(self) -> int:
@@ -45,8 +51,8 @@ class Rendition:
 
     @property
     def codecs(self) -> str:
-        """RFC 6381: High profile without constraints as x264 writes it, and AAC-LC."""
-        video = [f"avc1.6400{self.level:02X}"] if self.video_bitrate else []
+        """RFC 6381: profile, constraints and level as x264 writes them, and AAC-LC."""
+        video = [f"avc1.{self.profile}{self.level:02X}"] if self.video_bitrate else []
         return ",".join(video + ["mp4a.40.2"] * bool(self.audio_bitrate))
 
     @property
@@ -60,7 +66,7 @@ class Rendition:
 
 
 def ladder(
-    init: InitSegment, rungs: Sequence[Rung], frame_rate: int, audio_kbps: int
+    init: InitSegment, rungs: Sequence[Rung], frame_rate: int, audio_kbps: int, preset: str = "veryfast"
 ) -> tuple[Rendition, ...]:
     """The renditions of a source, best first.
 
@@ -74,20 +80,22 @@ def ladder(
         return (Rendition(AUDIO_ONLY, 0, 0, 0, 0, audio),)
     width, height = (video.width or 1280), (video.height or 720)
     short = min(width, height)
+    profile = _PROFILES.get(preset, HIGH)
     fitting = [(rung.height, rung.bitrate) for rung in rungs if rung.height <= short]
     return tuple(
         Rendition(
             f"{size}p",
-            _even(width * size / short),
-            _even(height * size / short),
+            _even(width * size / short, width),
+            _even(height * size / short, height),
             frame_rate,
             kbps * 1000,
             audio,
+            profile,
         )
-        for size, kbps in fitting or [(_even(short), rungs[-1].bitrate)]
+        for size, kbps in fitting or [(_even(short, short), rungs[-1].bitrate)]
     )
 
 
-def _even(pixels: float) -> int:
-    """4:2:0 needs even sizes."""
-    return max(2, 2 * round(pixels / 2))
+def _even(pixels: float, at_most: int) -> int:
+    """The nearest even size, which 4:2:0 needs, that is not larger than the source's."""
+    return max(2, min(2 * round(pixels / 2), at_most // 2 * 2))

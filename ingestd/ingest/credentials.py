@@ -26,6 +26,7 @@ AUDIENCE = "ingestd"
 SCOPE = "publish"
 _ALGORITHM = "HS256"
 _SECRET_BYTES = 32
+_KEY_LENGTH = 16  # characters
 _DEMO = "demo"
 
 _WRONG = Refusal(Code.UNAUTHENTICATED, "The stream key or the token is not valid.")
@@ -54,16 +55,14 @@ class Credentials:
     @classmethod
     def open(cls, directory: Path) -> Credentials:
         """Read them from ``directory``; make them at the first start (files of mode 0600)."""
-        secret_file, channels_file = directory / "secret", directory / "channels.json"
-        if not secret_file.exists():
-            _write_private(secret_file, secrets.token_hex(_SECRET_BYTES))
-        if not channels_file.exists():
-            demo = {_DEMO: {"title": "Demo", "stream_key": secrets.token_urlsafe(24)}}
-            _write_private(channels_file, json.dumps(demo, indent=2))
-        secret = secret_file.read_text().strip().encode()
-        if len(secret) < _SECRET_BYTES:
-            raise StartError(f"{secret_file} is too short to be a secret: delete it, and a new one is made.")
-        return cls(secret, _read_channels(channels_file))
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            secret = _read_secret(directory / "secret")
+            return cls(secret, _read_channels(directory / "channels.json"))
+        except OSError as error:
+            raise StartError(
+                f"{error.filename}: {error.strerror}. It holds secrets and has to be readable."
+            ) from None
 
     def token(self, channel: str, lifetime: float, now: float | None = None) -> str:
         """A JWT that lets its bearer publish to ``channel`` for ``lifetime`` seconds."""
@@ -113,17 +112,39 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text + "\n")
 
 
+def _read_secret(path: Path) -> bytes:
+    if not path.exists():
+        _write_private(path, secrets.token_hex(_SECRET_BYTES))
+    secret = path.read_text(encoding="utf-8", errors="replace").strip().encode()
+    if len(secret) < _SECRET_BYTES:
+        raise StartError(f"{path} is too short to be a secret: delete it, and a new one is made.")
+    return secret
+
+
 def _read_channels(path: Path) -> list[Channel]:
+    if not path.exists():
+        demo = {_DEMO: {"title": "Demo", "stream_key": secrets.token_urlsafe(24)}}
+        _write_private(path, json.dumps(demo, indent=2))
     try:
-        entries = json.loads(path.read_text())
+        entries = json.loads(path.read_text(encoding="utf-8"))
         channels = [Channel(name, entry["title"], entry["stream_key"]) for name, entry in entries.items()]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StartError(
             f"{path} cannot be read: {error!r}. It holds {{slug: {{title, stream_key}}}}."
-        ) from error
+        ) from None
     for channel in channels:
-        if not SLUG.fullmatch(channel.name):
-            raise StartError(f"{path}: {channel.name!r} is not a channel name: a-z, 0-9 and -, up to 64.")
-        if len(channel.stream_key) < 16:
-            raise StartError(f"{path}: the stream key of {channel.name} is shorter than 16 characters.")
+        if fault := _fault(channel):
+            raise StartError(f"{path}: channel {channel.name!r}: {fault}.")
+    if len({channel.stream_key for channel in channels}) < max(1, len(channels)):
+        raise StartError(f"{path}: at least one channel is needed, and each with a stream key of its own.")
     return channels
+
+
+def _fault(channel: Channel) -> str | None:
+    if not SLUG.fullmatch(channel.name):
+        return "a name is made of a-z, 0-9 and -, up to 64"
+    if not isinstance(channel.title, str) or not isinstance(channel.stream_key, str):
+        return "title and stream_key are strings"
+    if len(channel.stream_key) < _KEY_LENGTH:
+        return f"the stream key is shorter than {_KEY_LENGTH} characters"
+    return None

@@ -22,6 +22,8 @@ AUDIO_CODECS = frozenset({"opus", "vorbis", "aac", "mp3", "pcm"})
 # leaves the broadcast interrupted: a page that is reloaded also closes with 1000 or 1001.
 STOP_CODE = 4000
 
+_RECORDINGS = 8  # that may start within one message; each costs a copy of what follows it
+
 _FORMATS = "WebM, Matroska or fragmented MP4 with VP8, VP9, AV1 or H.264, and Opus, Vorbis, AAC, MP3 or PCM"
 
 
@@ -60,6 +62,7 @@ class PlainSession:
     def _split(self, data: bytes | memoryview, now: float) -> list[Step]:
         steps: list[Step] = []
         rest: bytes | memoryview | None = data
+        recordings = 0
         while rest is not None:
             events, rest = self._splitter.feed(rest), None
             for event in events:
@@ -73,6 +76,9 @@ class PlainSession:
                         steps.append(Refusal(Code.UNSUPPORTED, event.message))
                     case NextRecording():
                         self._splitter, rest = self._new_splitter(), event.rest
+                        recordings += 1
+            if recordings > _RECORDINGS:
+                return [*steps, Refusal(Code.MALFORMED, "The recorder is restarted too often.")]
         return steps
 
     def finish(self) -> list[Step]:

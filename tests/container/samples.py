@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,10 @@ RECORDINGS = Path(__file__).parent.parent / "recordings"
 CLEAN = sorted(path.name.removesuffix(".json") for path in RECORDINGS.glob("*.json"))
 VP8 = "vp8-opus_ts250_kf2000.webm"
 MP4 = "mp4-avc1-opus_ts250_kf1000.mp4"
+ENDED = "vp8_audiotrack-ends-2.5s.webm"
+
+SILENT = re.compile(rb"\xa3\x87[\x80-\xff]..\x80\xf8\xff\xfe", re.DOTALL)
+"""A block of silence that the splitter put in. No recording here has one of its own."""
 
 
 @dataclass
@@ -85,6 +90,16 @@ def same(one: Seen, other: Seen) -> None:
     assert one.units == other.units
     assert one.malformed == other.malformed
     assert one.rest == other.rest
+
+
+def without_silence(units: Iterable[Unit]) -> list[tuple[int, float, bytes, bytes]]:
+    """What is the recording's own. Not so the end: silence may be the last of a unit."""
+    return [(u.offset, u.media_time, u.prefix, SILENT.sub(b"", u.data)) for u in units]
+
+
+def silent(seen: Seen) -> list[Fragment]:
+    """The fragments of silence."""
+    return [f for f in seen.fragments if SILENT.match(f.data)]
 
 
 def read(name: str) -> bytes:

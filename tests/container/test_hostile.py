@@ -22,6 +22,7 @@ from tests.container.samples import (
     sb,
     see,
     uint,
+    without_silence,
 )
 
 LIMIT = 20_000
@@ -65,7 +66,7 @@ def test_any_elements(parts: list[bytes], audio_only: bool, size: int) -> None:
             [data[unit.offset :]], Splitter.resume(whole.init, unit.offset, unit.prefix, max_element=1000)
         )
         if not whole.malformed:  # the end of a Cluster of known size is not known where it is resumed
-            assert again.units == whole.units[index:]
+            assert without_silence(again.units) == without_silence(whole.units[index:])
 
 
 @settings(deadline=None, max_examples=100)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.hls.rfc8216 import check_aligned, check_update, parse_media
-from tests.support.media import check_ended, decode_errors, frames, media_playlists
+from tests.support.media import check_ended, frames, media_playlists
 from tests.support.publisher import STOP, blobs, dial, send
 from tests.support.server import Server, running, wait_for
 from tests.system.conftest import SMALL
@@ -92,9 +92,7 @@ def test_kill_9_of_the_encoder_is_followed_by_playback_that_goes_on(server: Serv
     for path, text in check_ended(channel, ended).items():
         assert text.count("#EXT-X-DISCONTINUITY\n") == 1
         assert parse_media(text).duration == pytest.approx(LENGTH, abs=0.3)
-        # the last EXTINF before the break is short by one frame, so one may be there twice
-        assert frames(channel, path)[0] == pytest.approx(FRAMES, abs=2)
-        assert decode_errors(channel, path) == ""
+        assert frames(channel, path)[0] == pytest.approx(FRAMES, abs=1)
     assert server.metric("ingestd_encoder_restarts_total", reason="killed") >= 1
 
 

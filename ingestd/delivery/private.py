@@ -1,0 +1,111 @@
+"""nginx-rtmp's side of a generation: the private playlist and segments of each rendition.
+
+What may be listed is decided here. While a generation runs, a segment shorter than the others at
+the end of its playlist may be a torn one, closed because the encoder died; it waits until another
+follows. Of a generation that was cut off the torn one is dropped and the next generation makes it
+again, whole: so every restart happens on the common clock of the forced keyframes, at the same
+place in all renditions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingestd.delivery import playlist, transport_stream
+from ingestd.delivery.playlist import PrivateSegment
+from ingestd.encoder.ladder import Rendition
+
+_AUDIO_SLACK = 0.005  # seconds: time stamps in RTMP are whole milliseconds
+
+
+@dataclass(slots=True)
+class Output:
+    """One rendition of one generation."""
+
+    rendition: Rendition
+    directory: Path
+    origin: float  # media time (s) of the epoch at which this generation began
+    segment: float  # seconds between forced keyframes
+    total: float = 0.0  # seconds listed
+    waiting: deque[PrivateSegment] = field(default_factory=deque)  # closed, not yet listed
+    _next: int = 0
+    _stamp: tuple[int, ...] = ()
+
+    @property
+    def commit(self) -> float:
+        """Media time of the epoch up to which this rendition stands in the playlist."""
+        return self.origin + self.total
+
+    @property
+    def frame(self) -> float:
+        """Seconds of a frame; of sound alone none."""
+        return 1 / self.rendition.frame_rate if self.rendition.video_bitrate else 0.0
+
+    def look(self) -> None:
+        """Read the private playlist if it has changed."""
+        path = self.directory / "index.m3u8"
+        try:
+            found = path.stat()
+            stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if stamp == self._stamp:
+                return
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return
+        for segment in playlist.parse_private(text):
+            if segment.number >= self._next:
+                self.waiting.append(segment)
+                self._next = segment.number + 1
+        self._stamp = stamp
+
+    def ready(self, final: bool) -> int:
+        """How many of those that wait may be listed; all of them when the generation ended well."""
+        slack = self.frame / 2 or _AUDIO_SLACK
+        torn = bool(self.waiting) and self.waiting[-1].duration < self.segment - slack
+        return len(self.waiting) - (torn and not final)
+
+    def duration(self, number: int) -> float:
+        """Seconds of the waiting segment of that index, a frame at least.
+
+        nginx-rtmp gives the last one the time from its first to its last packet: 0 for one frame.
+        """
+        return max(self.waiting[number].duration, self.frame, 0.001)
+
+    def move(self, file: str, target: Path) -> int:
+        """Move a segment into the public directory; its bytes.
+
+        Done before, it is left as it is. Raises FileNotFoundError when it is nowhere.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source = self.directory / file
+        if source.exists() or not target.exists():
+            self._declare_streams(source)
+            source.rename(target)
+        return target.stat().st_size
+
+    def _declare_streams(self, segment: Path) -> None:
+        """Let a segment without picture, or without sound, say so."""
+        video, audio = bool(self.rendition.video_bitrate), bool(self.rendition.audio_bitrate)
+        if video and audio:
+            return
+        with segment.open("r+b") as file:
+            head = transport_stream.prune(file.read(transport_stream.HEAD), video=video, audio=audio)
+            file.seek(0)
+            file.write(head)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nginx-rtmp has no segment under way: each file there is one that waits."""
+        known = {segment.file for segment in self.waiting}
+        return all(path.name in known for path in self.directory.glob("*.ts"))
+
+
+def listable(outputs: list[Output], final: bool) -> int:
+    """Segments that every rendition has: they are listed together, so that playlists stay aligned.
+
+    When the generation ended well each lists all that it has.
+    """
+    counts = [output.ready(final) for output in outputs]
+    return max(counts, default=0) if final else min(counts, default=0)
