@@ -105,6 +105,8 @@ class Daemon:
             listener.listen(_BACKLOG)
             http_port = listener.getsockname()[1]
             hls_port, rtmp_port = settings.hls.port, settings.rtmp.port
+            if not (self._with_nginx or (hls_port and rtmp_port)):
+                raise StartError("`serve` has to know where nginx is: set --hls-port and --rtmp-port, not 0.")
             if self._with_nginx:
                 nginx, hls_port, rtmp_port = await self._start_nginx(hls_root, http_port)
                 stack.push_async_callback(nginx.close)
