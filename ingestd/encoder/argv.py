@@ -83,6 +83,9 @@ def _output(plan: Plan, rendition: Rendition) -> list[str]:
         *(_audio(rendition) if rendition.audio_bitrate else []),
         *_interleaving(plan.init),
         *["-flvflags", "no_duration_filesize"],
+        # RTMP's handshake is four small writes that each wait 40 ms for an ACK otherwise: with three
+        # renditions, opened one after the other, 0.4 s of a start
+        *["-tcp_nodelay", "1"],
         *["-f", "flv", plan.targets[rendition.name]],
     ]
 
