@@ -9,18 +9,46 @@ from typing import Any
 
 import structlog
 
-# What a secret looks like in foreign text (nginx's error lines quote whole requests).
-_VALUE = re.compile(
-    r"(?i)(streamkey|stream_key|token|secret)((?:=|%3D|[\"']?\s*:\s*)[\"']?)[^&\s\"'#,}%]+(?:%(?!26)[^&\s\"'#,}%]*)*"
+# What a secret looks like in foreign text (nginx's error lines quote whole requests) and in our own
+# lines after a renderer has escaped or coloured them. The time taken grows with the text and no
+# faster, and no quote is taken that was not opened: a line of JSON stays one.
+_NAME = r"(?:stream[_-]?key|token|secret)"
+# a word of its own, also behind an escape or a colour: not the end of "monkey"
+_KEY = r"(?:(?<![\w-])|(?<=%[\da-f]{2})|(?<=%25[\da-f]{2})|(?<=\\[nrt])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm))key"
+_COLOUR = r"(?:\x1b\[[\d;]*m)*"
+_QUOTE = r"\\{0,7}[\"'](?![\s,:}\]]|$)"  # one that opens: what closes in JSON is followed by these
+_QUOTED = r"(?:(?!(?P=quote))(?:\\.|[^\\\"\n]))++"
+# up to the next parameter or word; … stands for a secret in our own messages
+_LETTER = (
+    r"(?:[^&\s\"'#%\\\x1b,;)}…]|\\u(?!2026)[\da-f]{4}"
+    r"|['),;}](?![\s\"'\\\x1b),;}]|$))"  # punctuation, unless it ends a phrase
 )
-_BEARER = re.compile(r"(?i)\bbearer[ .][\w.~+/=-]+")
-_JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+_HINTS = ("key", "token", "secret", "bearer", "eyj")  # none in the text: nothing to look for
+_PATTERNS = [
+    re.compile(f"(?i){pattern}")
+    for pattern in (
+        r"(?P<before>bearer(?:[ .+]|%20){1,3})[\w~.+/=-]{16,}",
+        r"(?<![\w-])(?P<before>(?>[\w-]*?(?=(?-i:eyJ))))[\w-]++\.[\w-]++\.[\w-]++",  # JWT
+        # streamKey=…, and in an address within another: streamKey%3D…%26
+        rf"(?P<before>(?:{_NAME}|{_KEY}){_COLOUR}={_COLOUR}(?:\[?b?(?P<quote>{_QUOTE}))?)"
+        rf"(?(quote){_QUOTED}|(?:{_LETTER}|%)++)",
+        rf"(?P<before>(?:{_NAME}|{_KEY})%(?:25)*3D)(?:{_LETTER}|%(?!(?:25)*2[36]))++",
+        # "stream_key": "…", of JSON and of Python, and stream_key: …
+        rf"(?P<before>{_NAME}(?P<close>\\{{0,7}}[\"'])\s*:\s*\[?b?(?P<quote>(?P=close)|{_QUOTE})){_QUOTED}",
+        rf"(?P<before>{_NAME}{_COLOUR}[ \t]*[:=]{_COLOUR}[ \t]*(?P<quote>{_QUOTE})?)"
+        rf"(?(quote){_QUOTED}|[\w~.+/-]{{16,}})",
+    )
+]
 
 
 def redact(text: str) -> str:
     """Take stream keys, tokens and anything that looks like a JWT out of a text."""
-    text = _VALUE.sub(lambda match: f"{match[1]}{match[2]}[hidden]", text)
-    return _JWT.sub("[hidden]", _BEARER.sub("bearer [hidden]", text))
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return text
+    for pattern in _PATTERNS:
+        text = pattern.sub(r"\g<before>[hidden]", text)
+    return text
 
 
 def _redact_line(_logger: Any, _method: str, line: Any) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -69,7 +70,8 @@ class Child:
         Lines that contain one of ``ignore`` are neither reported nor kept.
         """
         guard = ["setpriv", "--pdeathsig", death_signal, "--no-new-privs"]
-        limits = ["prlimit", "--core=0", f"--nofile={descriptors}:{descriptors}"]
+        files = min(descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # only root may go above
+        limits = ["prlimit", "--core=0", f"--nofile={files}:{files}"]
         try:
             process = await asyncio.create_subprocess_exec(
                 *guard,

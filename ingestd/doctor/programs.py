@@ -186,7 +186,7 @@ def _load(program: str, module: Path) -> str:
         config = Path(scratch) / "nginx.conf"
         config.write_text(
             f"load_module {module};\npid {scratch}/pid;\nerror_log stderr;\n"
-            "events { }\nrtmp { server { application live { live on; } } }\n"
+            "events { }\nrtmp { access_log off; server { application live { live on; } } }\n"
         )
         ended = ask(program, "-t", "-q", "-p", scratch, "-c", str(config))
     complaints = [line for line in ended.stderr.splitlines() if "[emerg]" in line]

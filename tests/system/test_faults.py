@@ -42,6 +42,14 @@ def on_air(server: Server) -> Iterator[Thread]:
         thread.join()
 
 
+def alive(process: psutil.Process) -> bool:
+    """Running: not gone, and not waiting for a PID 1 that reaps nothing."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def encoder(server: Server, broadcast: str) -> psutil.Process:
     """The FFmpeg that pushes this broadcast."""
     return wait_for(
@@ -135,7 +143,7 @@ def test_only_the_master_of_nginx_killed_leaves_no_worker_in_the_way() -> None:
         family = server.children("nginx")
         master = next(process for process in family if process.ppid() == server.process.pid)
         master.kill()
-        wait_for("the workers to go", lambda: not [one for one in family if one.is_running()])
+        wait_for("the workers to go", lambda: not [one for one in family if alive(one)])
         wait_for("nginx", lambda: server.get("/readyz")["ready"])
 
 

@@ -121,8 +121,9 @@ def test_it_runs_as_an_ordinary_user(place: Path) -> None:
     os.chown(place, nobody.pw_uid, nobody.pw_gid)
     ready = place / "ready.json"
     interpreter = Path(sys.executable)
-    if not _reachable(interpreter):
-        pytest.skip(f"{interpreter} is not reachable for an ordinary user on this machine")
+    for needed in (interpreter, Path(__file__)):
+        if not _reachable(needed):
+            pytest.skip(f"{needed} is not reachable for an ordinary user on this machine")
     command = [str(interpreter), "-m", "ingestd", "up", "--data-dir", str(place / "data")]
     command += ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0", "--ready-file", str(ready)]
     settings = {f"INGESTD_{key.upper()}": str(value) for key, value in SMALL.items()}

@@ -76,7 +76,9 @@ def test_nginx_takes_the_configuration(tmp_path: Path, listen: str) -> None:
         timeout=30,
         check=False,
     )
-    assert (ended.returncode, ended.stderr.decode()) == (0, "")
+    # an ordinary user's limit of descriptors, which ingestd raises for its nginx, is none of this test
+    words = [line for line in ended.stderr.decode().splitlines() if "worker_connections" not in line]
+    assert (ended.returncode, words) == (0, [])
 
 
 def test_a_configured_module_is_found_by_its_absolute_path(
