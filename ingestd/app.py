@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource as resource_limits
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ from ingestd.settings import Settings, default_data_dir
 from ingestd.tasks import Tasks
 from ingestd.web.health import Health
 from ingestd.web.site import Site
+from ingestd.web.transport import HttpTransport
 
 log = structlog.get_logger("ingestd.app")
 
@@ -88,6 +90,7 @@ class Daemon:
 
     async def run(self) -> None:
         """Start, serve until SIGINT or SIGTERM, end every child."""
+        _take_descriptors()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
@@ -186,13 +189,23 @@ class Daemon:
         secret = f"channel={channel.name}&streamKey={channel.stream_key}&token={token}"
         if self._ready_file:
             facts = addresses.ready(channel.name, channel.stream_key, token)
-            _write_ready(self._ready_file, facts)
+            try:
+                _write_ready(self._ready_file, facts)
+            except OSError as error:
+                words = f"The ready file {self._ready_file} cannot be written: {error.strerror}."
+                raise StartError(words) from None
         log.info("ready", http=addresses.http, hls=addresses.hls, rtmp=addresses.rtmp)
         self._say(
             f"\ningestd is ready.\n\n  Go live   {link}/broadcast#{secret}\n"
             f"  Watch     {link}/watch/{channel.name}\n  Who is on {link}/\n\n"
             "The first link carries the channel's secret: keep it to yourself. Ctrl-C ends everything.\n"
         )
+
+
+def _take_descriptors() -> None:
+    """As many descriptors as the system allows: each connection, pipe and child takes some."""
+    _, hard = resource_limits.getrlimit(resource_limits.RLIMIT_NOFILE)
+    resource_limits.setrlimit(resource_limits.RLIMIT_NOFILE, (hard, hard))
 
 
 def _public_host(settings: Settings) -> str:
@@ -312,7 +325,7 @@ def _server(settings: Settings, site: Site) -> uvicorn.Server:
             # A client that is held back by the encoder cannot have its pong read in time; who is
             # gone is known by the bytes that do not come.
             ws_ping_interval=None,
-            http="httptools",
+            http=HttpTransport,
             log_config=None,
             access_log=False,
             lifespan="off",

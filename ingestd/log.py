@@ -17,6 +17,7 @@ _NAME = r"(?:stream[_-]?key|token|secret)"
 _KEY = r"(?:(?<![\w-])|(?<=%[\da-f]{2})|(?<=%25[\da-f]{2})|(?<=\\[nrt])|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm))key"
 _COLOUR = r"(?:\x1b\[[\d;]*m)*"
 _QUOTE = r"\\{0,7}[\"'](?![\s,:}\]]|$)"  # one that opens: what closes in JSON is followed by these
+_OPENED = rf"(?:\[?b?(?P<quote>{_QUOTE}))?"
 _QUOTED = r"(?:(?!(?P=quote))(?:\\.|[^\\\"\n]))++"
 # up to the next parameter or word; … stands for a secret in our own messages
 _LETTER = (
@@ -30,13 +31,11 @@ _PATTERNS = [
         r"(?P<before>bearer(?:[ .+]|%20){1,3})[\w~.+/=-]{16,}",
         r"(?<![\w-])(?P<before>(?>[\w-]*?(?=(?-i:eyJ))))[\w-]++\.[\w-]++\.[\w-]++",  # JWT
         # streamKey=…, and in an address within another: streamKey%3D…%26
-        rf"(?P<before>(?:{_NAME}|{_KEY}){_COLOUR}={_COLOUR}(?:\[?b?(?P<quote>{_QUOTE}))?)"
-        rf"(?(quote){_QUOTED}|(?:{_LETTER}|%)++)",
+        rf"(?P<before>(?:{_NAME}|{_KEY}){_COLOUR}={_COLOUR}{_OPENED})(?(quote){_QUOTED}|(?:{_LETTER}|%)++)",
         rf"(?P<before>(?:{_NAME}|{_KEY})%(?:25)*3D)(?:{_LETTER}|%(?!(?:25)*2[36]))++",
         # "stream_key": "…", of JSON and of Python, and stream_key: …
         rf"(?P<before>{_NAME}(?P<close>\\{{0,7}}[\"'])\s*:\s*\[?b?(?P<quote>(?P=close)|{_QUOTE})){_QUOTED}",
-        rf"(?P<before>{_NAME}{_COLOUR}[ \t]*[:=]{_COLOUR}[ \t]*(?P<quote>{_QUOTE})?)"
-        rf"(?(quote){_QUOTED}|[\w~.+/-]{{16,}})",
+        rf"(?P<before>{_NAME}{_COLOUR}[ \t]*[:=]{_COLOUR}[ \t]*{_OPENED})(?(quote){_QUOTED}|[\w~.+/-]{{16,}})",
     )
 ]
 
@@ -67,7 +66,11 @@ def configure(style: str, level: str) -> None:
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     structlog.configure(
         processors=[

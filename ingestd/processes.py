@@ -49,6 +49,7 @@ class Child:
         self._process = process
         self._tasks = Tasks(f"child/{name}-{process.pid}")
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._exit: Exit | None = None  # once it is reaped, its number may be another's
         self._errors: asyncio.Task[None] | None = None
         self.pid = process.pid
 
@@ -111,12 +112,15 @@ class Child:
 
     async def wait(self) -> Exit:
         """Until it has ended and all its stderr was read."""
+        if self._exit is not None:
+            return self._exit
         code = await self._process.wait()
         self.signal(signal.SIGKILL)  # whatever it left behind in its group
         if self._errors:
             await asyncio.wait({self._errors}, timeout=_LAST_WORDS_SECONDS)
         await self._tasks.close()
-        return Exit(None if code < 0 else code, -code if code < 0 else None, tuple(self._lines))
+        self._exit = Exit(None if code < 0 else code, -code if code < 0 else None, tuple(self._lines))
+        return self._exit
 
     def signal(self, number: int) -> None:
         """Send a signal to the whole process group, if any of it is left."""

@@ -86,7 +86,7 @@ class Ingest(_Section):
         60.0, description="Seconds for which a broadcast waits for a publisher that is gone."
     )
     replay_buffer: int = Field(
-        32, ge=1, le=1024, description="MiB of media kept in memory for each broadcast."
+        32, ge=1, le=1024, description="MiB of media of one recording kept in memory for replay."
     )
     ahead: int = Field(
         4, ge=1, le=256, description="MiB that may wait for the encoder before the socket is no longer read."
@@ -200,7 +200,7 @@ def load(
     try:
         return Settings.model_validate(nested)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(item, origin) for item in error.errors())) from None
+        raise SettingsError("\n".join(_explain(item, origin) for item in _innermost(error))) from None
 
 
 def _from_file(file: Path) -> dict[Source, tuple[Any, str]]:
@@ -226,7 +226,8 @@ def _from_file(file: Path) -> dict[Source, tuple[Any, str]]:
 def _line(text: str, section: str, key: str | None) -> int:
     """The line on which a key stands: TOML readers do not tell."""
     inside = False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, quoted in enumerate(text.splitlines(), 1):
+        line = quoted.replace('"', "").replace("'", "")
         heading = re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line)
         if heading:
             inside = heading[1].split(".")[0] == section
@@ -236,7 +237,7 @@ def _line(text: str, section: str, key: str | None) -> int:
             return number
         elif re.match(rf"\s*{re.escape(section)}\s*\.\s*{re.escape(key or '')}\s*[.=]", line):
             return number
-    return 1
+    return _line(text, section, None) if key else 1  # inside of a table on one line
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[Source, tuple[Any, str]]:
@@ -268,6 +269,13 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _innermost(error: ValidationError) -> list[Any]:
+    """Its faults, but of those inside one another the inner: of a ladder's rungs, not of the ladder."""
+    found = error.errors()
+    outer = {item["loc"][:size] for item in found for size in range(len(item["loc"]))}
+    return [item for item in found if item["loc"] not in outer]
 
 
 def _explain(item: Any, origin: Mapping[Source, str]) -> str:

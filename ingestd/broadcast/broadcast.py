@@ -18,7 +18,7 @@ import structlog
 
 from ingestd.broadcast.backoff import Backoff
 from ingestd.broadcast.epoch import Bounds, Epoch
-from ingestd.broadcast.generation import Generation, Outcome, Works
+from ingestd.broadcast.generation import Generation, Outcome, Reason, Works
 from ingestd.broadcast.lifecycle import FINAL, SENTENCES, Event, Order, State, step
 from ingestd.container.model import InitSegment
 from ingestd.delivery.delivery import Delivery
@@ -30,6 +30,7 @@ from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.broadcast")
 
+_AHEAD = 3600.0  # seconds
 _WAITING_EPOCHS = 8  # recordings that may wait behind the one that is being encoded
 
 
@@ -97,7 +98,9 @@ class Broadcast:
         if len(self._epochs) >= _WAITING_EPOCHS:
             raise Refused(Refusal(Code.MALFORMED, "The recorder is restarted too often."))
         renditions = self._terms.ladder(init)
-        wall = max(time.time(), self._newest.end_date if self._newest else 0.0)  # dates never go back
+        # dates never go back, and a client's time stamps do not reach far into the future
+        newest = min(self._newest.end_date, time.time() + _AHEAD) if self._newest else 0.0
+        wall = max(time.time(), newest)
         epoch = Epoch(self._epoch_count, init, renditions, self._terms.bounds, wall)
         self._newest = epoch
         self._epoch_count += 1
@@ -111,7 +114,8 @@ class Broadcast:
         """The connection is gone without a word: the resume window starts."""
         self.publisher_present = False
         self._gone_at = time.monotonic()
-        self._on(Event.PUBLISHER_LEFT)
+        if self.order is Order.LIVE:
+            self._on(Event.PUBLISHER_LEFT)
         self._wake.set()
 
     def publisher_back(self) -> None:
@@ -241,6 +245,8 @@ class Broadcast:
         self.restarts[outcome.reason.value] += 1
         self._on(Event.ENCODER_DIED)
         wait = self._backoff.fail(random.random())
+        if wait is None and outcome.reason is Reason.TARGET and self._waits_for_target():
+            wait = self._backoff.cap
         self._log.warning(
             "encoder_died",
             reason=outcome.reason.value,
@@ -254,13 +260,19 @@ class Broadcast:
         if self.open:
             self._on(Event.RESTART)
 
+    def _waits_for_target(self) -> bool:
+        """nginx-rtmp that is away is no crash loop: it is waited for as a publisher is."""
+        return self._epoch is not None and self._epoch.lag < self._terms.resume_window
+
     def _finish(self, event: Event) -> None:
         """The last transition, once; whatever stands in the playlist stays playable."""
         try:
             self.delivery.end()
-        except OSError as error:
-            self._log.error("playlist_not_ended", error=str(error))
+        except Exception:  # whatever it is, the broadcast is over
+            self._log.exception("playlist_not_ended")
         self.ended_at = time.time()
+        self._delivered, self._epoch, self._newest = self.media_time, None, None
+        self._epochs.clear()
         self._on(event)
         self._log.info("broadcast_over", state=self.state.value, media_time=round(self.media_time, 3))
         self.over.set()
@@ -273,7 +285,7 @@ class Broadcast:
             if segment is not None and segment != last and segment.exists():
                 last = segment
                 await self._make_poster(segment)
-            await asyncio.sleep(every if last else self._terms.works.poll)
+            await _wait(self.over, every if last else self._terms.works.poll)
 
     async def _make_poster(self, segment: Path) -> None:
         try:
@@ -286,7 +298,7 @@ class Broadcast:
             self._report(self)
 
     async def close(self) -> None:
-        """The daemon stops: end the encoder, list what it brought, end the playlist."""
+        """The daemon stops: end the encoder and the playlist, whatever is not yet done."""
         await self._tasks.close()
 
 

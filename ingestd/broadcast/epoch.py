@@ -76,6 +76,9 @@ class Epoch:
         while (first := self.buffer.seek(self.commit)) is None and not self.buffer.complete:
             self.changed.clear()
             await self.changed.wait()
+        if first is not None and (fragment := self.buffer.get(first)):
+            # later than the commit point only where media was given up: nothing fills that gap
+            self.commits = {name: max(done, fragment.media_time) for name, done in self.commits.items()}
         return first
 
     @property

@@ -15,6 +15,7 @@ from ingestd.broadcast.lifecycle import Event
 from ingestd.delivery.delivery import Delivery, stream_name
 from ingestd.encoder.argv import Plan
 from ingestd.encoder.encoder import Encoder, EncoderSettings
+from ingestd.errors import StartError
 from ingestd.processes import Exit
 from ingestd.tasks import Tasks
 
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     TARGET = "rtmp_target"  # nginx-rtmp is not there, or refuses
     INPUT = "input"  # FFmpeg cannot decode what it gets
     STALLED = "stalled"  # no segment came in time, so we ended it
+    NOT_STARTED = "not_started"  # the machine has no room for another process
     EXITED = "exited"  # anything else
 
 
@@ -58,7 +60,6 @@ class Outcome:
 
     reason: Reason | None
     exit: Exit
-    segments: int  # that it brought into the playlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,28 +99,32 @@ class Generation:
 
     async def run(self, first: int) -> Outcome:
         """Encode the epoch from fragment ``first`` on until it is complete or the encoder dies."""
-        epoch, before = self._epoch, self._delivery.segments
+        epoch = self._epoch
         epoch.fed = first
         self._delivery.begin(self.number, epoch.date, epoch.renditions, epoch.commits)
-        self.encoder = await Encoder.start(
-            self._plan(), epoch.buffer, epoch.fed, self._works.encoder, self._drained
-        )
+        try:
+            self.encoder = await Encoder.start(
+                self._plan(), epoch.buffer, epoch.fed, self._works.encoder, self._drained
+            )
+        except (StartError, OSError) as error:  # no descriptors, no memory: that may pass
+            return Outcome(Reason.NOT_STARTED, Exit(None, None, (str(error),)))
         epoch.on_arrival = self.encoder.feed.pump
         log.info("encoder_started", pid=self.encoder.pid, epoch=epoch.number, origin=round(epoch.commit, 3))
         ended = await self._attend(self.encoder)
         reason = self._reason(ended)
         await self._settle(final=reason is None)
-        return Outcome(reason, ended, self._delivery.segments - before)
+        return Outcome(reason, ended)
 
     async def _attend(self, encoder: Encoder) -> Exit:
         """Watch the playlist until the encoder has ended; never leave it behind."""
         tasks = Tasks(f"generation/{self._broadcast}-{self.number}")
         self._fresh_at = time.monotonic()
-        tasks.spawn(self._watch(encoder), "watch", eternal=True)
+        tasks.spawn(self._guarded_watch(encoder), "watch", eternal=True)
         try:
             return await encoder.wait()
         finally:
             self._epoch.on_arrival = None
+            self._epoch.fed = 0  # no encoder has anything: what is here has to stay
             await tasks.close()
             await encoder.stop(self._works.encoder.stop_timeout)
 
@@ -139,6 +144,14 @@ class Generation:
         if self.encoder and self._epoch.fed != self.encoder.feed.number:
             self._epoch.fed = self.encoder.feed.number
             self._epoch.changed.set()
+
+    async def _guarded_watch(self, encoder: Encoder) -> None:
+        """Nobody would see an encoder stall whose watch has died: they end together."""
+        try:
+            await self._watch(encoder)
+        except Exception:
+            encoder.kill()
+            raise
 
     async def _watch(self, encoder: Encoder) -> None:
         """Look at the private playlists; nothing new for too long while media waits is a stall."""

@@ -171,10 +171,12 @@ class Broadcasts:
         return next(mine, None)
 
     def open_broadcast(self, channel: str, title: str) -> Broadcast:
-        """The interrupted broadcast of a channel, or a new one."""
+        """The interrupted broadcast of a channel, or a new one; raises :class:`Refused`."""
         if waiting := self._resumable(channel):
             waiting.publisher_back()
             return waiting
+        if refusal := self.no_room():  # others may have come between the handshake and the first bytes
+            raise Refused(refusal)
         made = Broadcast(new_id(), channel, title or channel, self._terms, self._changed)
         self._open[made.id] = made
         log.info("broadcast_started", broadcast=made.id, channel=channel)
@@ -201,6 +203,8 @@ class Broadcasts:
     def subscribe(self) -> Iterator[Subscriber]:
         """Be told which broadcasts have changed."""
         subscriber = Subscriber()
+        if self._closing:
+            subscriber.close()
         self._subscribers.add(subscriber)
         try:
             yield subscriber
@@ -227,12 +231,18 @@ class Broadcasts:
     async def _expire(self) -> None:
         while True:
             await asyncio.sleep(min(_RETENTION_SECONDS, self._limits.keep_ended))
-            gone = remove_expired(self._terms.hls_root, self._limits.keep_ended, time.time(), self._open)
+            try:
+                gone = remove_expired(self._terms.hls_root, self._limits.keep_ended, time.time(), self._open)
+            except OSError as error:
+                log.error("expired_not_removed", error=str(error))
+                continue
             self._ended = deque(one for one in self._ended if one.id not in gone)
 
     def refuse_publishers(self) -> None:
-        """The daemon is stopping."""
+        """The daemon is stopping; whoever follows the changes is let go, too."""
         self._closing = True
+        for subscriber in self._subscribers:
+            subscriber.close()
 
     async def close(self) -> None:
         """End every broadcast: what was received goes into the playlist, as far as time allows."""
@@ -244,8 +254,6 @@ class Broadcasts:
         if waiters:
             await asyncio.wait(waiters, timeout=_DRAIN_SECONDS)
         await asyncio.gather(*(one.close() for one in broadcasts))
-        for subscriber in self._subscribers:
-            subscriber.close()
         await self._tasks.close()
 
 

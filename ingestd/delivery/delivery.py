@@ -249,7 +249,8 @@ class Delivery:
             return
         write_atomically(self.directory / "index.m3u8", text)
         on_air = plays(self._channel_dir)
-        if on_air == self._broadcast or (not self.playable and on_air < self._broadcast):
+        newer = not self.playable and (on_air < self._broadcast or is_over(self._channel_dir / on_air))
+        if on_air == self._broadcast or newer:
             for_channel = playlist.multivariant(self._variants(), prefix=f"{self._broadcast}/")
             write_atomically(self._channel_dir / "index.m3u8", for_channel)
         self._multivariant = text
@@ -283,6 +284,12 @@ def plays(channel_dir: Path) -> str:
     except FileNotFoundError:
         return ""
     return next((line.partition("/")[0] for line in text.splitlines() if line[:1] not in ("#", "")), "")
+
+
+def is_over(directory: Path) -> bool:
+    """Whether the playlists of a broadcast have their ENDLIST."""
+    media = [path for path in directory.glob("*.m3u8") if path.name != "index.m3u8"]
+    return any("#EXT-X-ENDLIST" in path.read_text(encoding="utf-8") for path in media)
 
 
 def _kilobits(bits: float) -> int:

@@ -61,7 +61,7 @@ class Credentials:
             return cls(secret, _read_channels(directory / "channels.json"))
         except OSError as error:
             raise StartError(
-                f"{error.filename}: {error.strerror}. It holds secrets and has to be readable."
+                f"{error.filename or directory}: {error.strerror}. It holds secrets and has to be readable."
             ) from None
 
     def token(self, channel: str, lifetime: float, now: float | None = None) -> str:

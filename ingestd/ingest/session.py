@@ -24,6 +24,8 @@ STOP_CODE = 4000
 
 _RECORDINGS = 8  # that may start within one message; each costs a copy of what follows it
 
+_LARGEST_JUMP = 60  # seconds
+
 _FORMATS = "WebM, Matroska or fragmented MP4 with VP8, VP9, AV1 or H.264, and Opus, Vorbis, AAC, MP3 or PCM"
 
 
@@ -48,6 +50,7 @@ class PlainSession:
         self._heard = now  # when the last byte came
         self._media = now  # when the last fragment came
         self._bytes = 0
+        self._time: float | None = None  # the newest time stamp, s
 
     def binary(self, data: bytes, now: float) -> list[Step]:
         """The next bytes. Empty messages are passed over: MediaRecorder gives empty blobs."""
@@ -69,17 +72,30 @@ class PlainSession:
                 match event:
                     case Fragment():
                         self._media = now
-                        steps.append(event)
+                        steps.append(self._jump(event) or event)
                     case InitSegment():
                         steps.append(unsupported(event) or event)
                     case Malformed():
                         steps.append(Refusal(Code.UNSUPPORTED, event.message))
                     case NextRecording():
                         self._splitter, rest = self._new_splitter(), event.rest
+                        self._time = None
                         recordings += 1
             if recordings > _RECORDINGS:
                 return [*steps, Refusal(Code.MALFORMED, "The recorder is restarted too often.")]
         return steps
+
+    def _jump(self, fragment: Fragment) -> Refusal | None:
+        """FFmpeg fills a gap with repeated frames: hours of them would never be done."""
+        before = fragment.media_time if self._time is None else self._time
+        self._time = max(before, fragment.end_time)
+        jump = max(fragment.media_time, fragment.end_time) - before
+        if jump <= _LARGEST_JUMP:
+            return None
+        return Refusal(
+            Code.UNSUPPORTED,
+            f"The recording's time stamps jump by {jump:.0f} s; at most {_LARGEST_JUMP} s are taken.",
+        )
 
     def finish(self) -> list[Step]:
         """The connection is over: what is whole and was held back."""

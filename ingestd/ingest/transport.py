@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.server import ServerProtocol
 
 from ingestd.ingest.session import too_large
 
 _TOO_BIG = 1009  # what websockets says of a message above its limit (RFC 6455 §7.4.1)
+_PIECES = 4096  # continuation frames of one message; empty ones count for nothing in its size
 _QUIET = 0.5  # seconds of silence after which a refused client has stopped sending
 
 
@@ -30,6 +32,23 @@ class IngestTransport(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.conn = _Protocol(max_size=self.config.ws_max_size, logger=self.logger)
         self._give_up_at = 0.0
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client asks and asks and does not read: pongs know no backpressure."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.transport.abort()
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > _PIECES:
+            self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        # a close waits for what was written to be read, which may never be
+        self.loop.call_later(self.close_timeout, self.transport.abort)
 
     def handle_parser_exception(self) -> None:
         """Say why, then read on until the client is quiet.

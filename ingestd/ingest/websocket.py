@@ -8,11 +8,12 @@ answers before the upgrade and into close codes after it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 import structlog
 from starlette.responses import JSONResponse
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ingestd.broadcast.registry import Broadcasts, Publication
 from ingestd.container.model import Fragment, InitSegment
@@ -25,6 +26,7 @@ log = structlog.get_logger("ingestd.ingest")
 
 _BEARER = "bearer."
 _TITLE = 200  # characters
+_CLOSE_SECONDS = 5.0  # for a close frame to a client that does not read
 _TICK = 0.5  # seconds between two looks at what is overdue
 
 
@@ -72,7 +74,11 @@ class Ingest:
             await self._refuse(websocket, hello, admitted)
             return
         channel, publication = admitted
-        await websocket.accept(subprotocol=hello.subprotocol)
+        try:
+            await websocket.accept(subprotocol=hello.subprotocol)
+        except BaseException:
+            publication.close(complete=False)
+            raise
         connection = Connection(websocket, publication, self._patience, self._broadcasts.totals.refusals)
         self._connections.add(connection)
         with structlog.contextvars.bound_contextvars(channel=channel.name):
@@ -122,6 +128,7 @@ class Connection:
         self._patience = patience
         self._session = PlainSession(patience, self._clock())
         self._reading = True
+        self._refused = False  # nothing that still comes belongs to anything
         self._closed: tuple[int, str] = (1006, "")
 
     async def run(self) -> None:
@@ -137,13 +144,16 @@ class Connection:
                 Refusal(Code.INTERNAL, "The server made a mistake.") if done.exception() else done.result()
             )
         finally:
-            await tasks.close()
-            self._let_go()
+            try:
+                await tasks.close()
+            finally:
+                self._let_go()
         await self._end(refusal)
 
     def _let_go(self) -> None:
         try:
-            self._take(self._session.finish())
+            if not self._refused:
+                self._take(self._session.finish())
         finally:
             self._publication.close(complete=self._closed[0] == STOP_CODE)
 
@@ -170,6 +180,11 @@ class Connection:
         return refusal if self._closed[0] == refusal.close_code else None
 
     def _take(self, steps: list[Step]) -> Refusal | None:
+        refusal = self._apply(steps)
+        self._refused = self._refused or refusal is not None
+        return refusal
+
+    def _apply(self, steps: list[Step]) -> Refusal | None:
         for step in steps:
             match step:
                 case Fragment():
@@ -217,5 +232,7 @@ class Connection:
             reason=refusal.message,
             close_code=refusal.close_code,
         )
-        if self._websocket.client_state is not WebSocketState.DISCONNECTED:
-            await self._websocket.close(refusal.close_code, refusal.close_reason)
+        with contextlib.suppress(TimeoutError, WebSocketDisconnect):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                if self._websocket.client_state is not WebSocketState.DISCONNECTED:
+                    await self._websocket.close(refusal.close_code, refusal.close_reason)

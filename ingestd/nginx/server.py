@@ -36,7 +36,6 @@ class Nginx:
         self._stop_timeout = stop_timeout
         self._child: Child | None = None
         self._tasks = Tasks("nginx")
-        self.restarts = 0
 
     async def start(self) -> None:
         """Check the configuration, start nginx, and wait until it answers; then watch over it."""
@@ -77,7 +76,6 @@ class Nginx:
             started = time.monotonic()
             if self._child:
                 ended = await self._child.wait()
-                self.restarts += 1
                 log.error("nginx_died", exit=str(ended), lines=ended.lines)
             wait = 0.0 if time.monotonic() - started > _LIVED_WELL else min(_LONGEST_WAIT, wait * 2 + 0.1)
             await asyncio.sleep(wait)
@@ -86,10 +84,6 @@ class Nginx:
             except StartError as error:
                 self._child = None
                 log.error("nginx_not_started", reason=str(error))
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
 
     async def close(self) -> Exit | None:
         """Stop watching, then end it."""

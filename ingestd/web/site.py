@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ class Site:
 
     async def to_nginx(self, request: Request) -> Response:
         """Media is nginx's: whoever asks here is sent there, so Python never stands in its way."""
-        url = request.url.replace(port=self.hls_port)
+        url = request.url.replace(hostname=_host(request), port=self.hls_port)
         return RedirectResponse(str(url), 307, headers={"Access-Control-Allow-Origin": "*"})
 
     def page(self, name: str) -> Any:
@@ -117,9 +118,7 @@ class Site:
                 return PlainTextResponse(
                     "The pages are not built: run `make run`, or `npm run build` in web/.", 503
                 )
-            return FileResponse(
-                file, headers=page_headers(request.url.hostname or "localhost", self.hls_port)
-            )
+            return FileResponse(file, headers=page_headers(_host(request), self.hls_port))
 
         return show
 
@@ -152,6 +151,12 @@ def page_headers(host: str, hls_port: int) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self)",
     }
+
+
+def _host(request: Request) -> str:
+    """The host that the client named, if it is one: it goes into headers."""
+    host = request.url.hostname or ""
+    return host if re.fullmatch(r"[\w.:-]+", host) else "localhost"
 
 
 class _Assets(StaticFiles):
