@@ -35,7 +35,7 @@ _PATTERNS = [
         rf"(?P<before>(?:{_NAME}|{_KEY})%(?:25)*3D)(?:{_LETTER}|%(?!(?:25)*2[36]))++",
         # "stream_key": "…", of JSON and of Python, and stream_key: …
         rf"(?P<before>{_NAME}(?P<close>\\{{0,7}}[\"'])\s*:\s*\[?b?(?P<quote>(?P=close)|{_QUOTE})){_QUOTED}",
-        rf"(?P<before>{_NAME}{_COLOUR}[ \t]*[:=]{_COLOUR}[ \t]*{_OPENED})(?(quote){_QUOTED}|[\w~.+/-]{{16,}})",
+        rf"(?P<before>{_NAME}{_COLOUR} *[:=]{_COLOUR} *{_OPENED})(?(quote){_QUOTED}|[\w~.+/-]{{16,}})",
     )
 ]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
@@ -143,7 +141,6 @@ def test_after_a_unit_was_given_up_a_restart_begins_with_the_next_one_that_comes
     asyncio.run(story())
 
 
-@pytest.mark.xfail(strict=True, reason="it waits for ever")
 def test_a_restart_ends_where_nothing_can_be_replayed_and_nothing_more_comes() -> None:
     async def story() -> None:
         one = given_up()
@@ -153,5 +150,27 @@ def test_a_restart_ends_where_nothing_can_be_replayed_and_nothing_more_comes() -
         done = first.done()
         first.cancel()
         assert done
+        assert first.result() is None
 
     asyncio.run(story())
+
+
+def test_a_wait_for_what_never_came_ends_with_the_epoch() -> None:
+    async def story() -> None:
+        one = epoch()
+        first = asyncio.create_task(one.first_to_replay())
+        await settle()
+        assert not first.done()
+        one.finish()
+        await settle()
+        assert first.result() is None
+
+    asyncio.run(story())
+
+
+def test_a_complete_epoch_is_replayed_from_its_commit_point_as_well() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.finish()
+    one.commits = {"720p": 3.0, "360p": 3.5}
+    assert asyncio.run(one.first_to_replay()) == 1

@@ -171,7 +171,7 @@ stories = st.lists(
 def test_any_story_gives_valid_playlists_and_valid_updates(
     story: list[tuple[float, bool]], window: float
 ) -> None:
-    made, date, texts = MediaPlaylist(target_duration(1.0), window), DATE, list[str]()
+    made, date, texts = MediaPlaylist(target_duration(1.0, 30), window), DATE, list[str]()
     for number, (duration, broken) in enumerate(story):
         date += 10.0 * broken
         made.append(Segment(f"{number}.ts", duration, date, discontinuity=broken and number > 0))
@@ -192,24 +192,27 @@ def test_any_story_gives_valid_playlists_and_valid_updates(
 # Target duration
 
 
-@given(st.floats(0.5, 10.0), st.floats(0, 0.049))
-def test_no_segment_rounds_above_the_target_duration(segment: float, late: float) -> None:
-    assert math.floor(segment + late + 0.5) <= target_duration(segment)
+@given(st.floats(0.5, 10.0), st.integers(5, 120), st.integers(1, 60))
+def test_no_segment_rounds_above_the_target_duration(segment: float, rate: int, number: int) -> None:
+    first, last = math.ceil((number - 1) * segment * rate), math.ceil(number * segment * rate)
+    of_picture, of_sound = (last - first) / rate, segment + 0.049
+    assert math.floor(max(of_picture, of_sound) + 0.5) <= target_duration(segment, rate)
 
 
 @pytest.mark.parametrize(
-    ("segment", "target"), [(0.5, 1), (1.0, 1), (1.44, 1), (1.46, 2), (2.0, 2), (10.0, 10)]
+    ("segment", "rate", "target"),
+    [
+        *((0.5, 30, 1), (1.0, 30, 1), (1.44, 30, 1), (1.46, 30, 2), (2.0, 30, 2), (10.0, 30, 10)),
+        *((0.5, 5, 1), (1.0, 5, 1), (1.29, 5, 1), (1.31, 5, 2), (10.0, 120, 10)),
+    ],
 )
-def test_the_target_duration_is_as_small_as_can_be(segment: float, target: int) -> None:
-    assert target_duration(segment) == target
+def test_the_target_duration_is_as_small_as_can_be(segment: float, rate: int, target: int) -> None:
+    assert target_duration(segment, rate) == target
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a keyframe waits for the next frame: up to a frame later than it was due"
-)
 def test_the_target_duration_allows_for_the_next_frame_of_a_slow_picture() -> None:
     longest = math.ceil(1.41 * 5) / 5  # at five frames a second
-    assert math.floor(longest + 0.5) <= target_duration(1.41)
+    assert math.floor(longest + 0.5) <= target_duration(1.41, 5) == 2
 
 
 # Multivariant playlists

@@ -21,7 +21,14 @@ MOST_LINES_OF_A_FUNCTION = 60
 # Pure too, as far as a test needs: no event loop, no process, no network.
 ALSO_TESTED = (
     *("settings", "errors", "log", "tasks", "broadcast.epoch", "encoder.feed", "delivery.delivery"),
-    *("delivery.retention", "ingest.credentials", "nginx.config", "web.views", "cli.options"),
+    *(
+        "delivery.private",
+        "delivery.retention",
+        "ingest.credentials",
+        "nginx.config",
+        "web.views",
+        "cli.options",
+    ),
 )
 
 
@@ -104,19 +111,7 @@ def test_every_file_that_is_needed_at_run_time_is_shipped() -> None:
     assert listed == [f"nginx-rtmp/{path.name}" for path in sorted((ROOT / "nginx-rtmp").glob("*.template"))]
 
 
-UNUSED = {("encoder", "drain_timeout")}
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param(source, marks=pytest.mark.xfail(strict=True, reason="nothing reads it"))
-        if source in UNUSED
-        else source
-        for source in keys()
-    ],
-    ids=".".join,
-)
+@pytest.mark.parametrize("source", keys(), ids=".".join)
 def test_every_setting_is_read_somewhere(source: Source) -> None:
     readers = [path for path in SOURCES if path.name != "settings.py"]
     wanted = re.compile(rf"\.{source[1]}\b" if source != ("data", "dir") else r"\.data\.dir\b")

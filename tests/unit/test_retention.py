@@ -15,7 +15,7 @@ NOW = 1_700_000_000.0
 
 def broadcast(root: Path, name: str, *, channel: str = "demo", ended: bool = True, at: float = NOW) -> Path:
     """A broadcast of one segment, last written at that time."""
-    delivery = Delivery(root, channel, name, 1.0, 60.0)
+    delivery = Delivery(root, channel, name, 1.0, 60.0, 30)
     delivery.begin(0, at, [R720, R360], {})
     for stream in streams(root, name, 0, R720, R360).values():
         stream.cut(1.0)
@@ -85,15 +85,15 @@ def test_the_newest_playlist_counts_not_the_oldest_segment(tmp_path: Path) -> No
 
 
 def test_the_channel_goes_on_with_the_broadcast_that_it_plays(tmp_path: Path) -> None:
-    broadcast(tmp_path, "old", at=NOW)
-    broadcast(tmp_path, "new", at=NOW + 100)
+    broadcast(tmp_path, "01-old", at=NOW)
+    broadcast(tmp_path, "02-new", at=NOW + 100)
     broadcast(tmp_path, "other", channel="other", at=NOW)
     index = tmp_path / "public" / "demo" / "index.m3u8"
     text = index.read_text()
-    assert "\nnew/720p.m3u8\n" in text
-    assert sorted(remove_expired(tmp_path, 60.0, NOW + 100, ())) == ["old", "other"]
+    assert "\n02-new/720p.m3u8\n" in text
+    assert sorted(remove_expired(tmp_path, 60.0, NOW + 100, ())) == ["01-old", "other"]
     assert index.read_text() == text
-    assert remove_expired(tmp_path, 60.0, NOW + 200, ()) == ["new"]
+    assert remove_expired(tmp_path, 60.0, NOW + 200, ()) == ["02-new"]
     assert not index.exists()
 
 

@@ -23,7 +23,9 @@ RUNG = Rendition("720p", 1280, 720, 30, 2_500_000, 96_000)
 
 def view(root: Path, change: Callable[[Broadcast], None]) -> dict[str, Any]:
     """A broadcast that has just begun, with something changed, as the API shows it."""
-    works = Works(EncoderSettings("ffmpeg", root, 1.0), "rtmp://127.0.0.1/live", 1.0, "veryfast", 0.1, 15.0)
+    works = Works(
+        EncoderSettings("ffmpeg", root, 1.0), "rtmp://127.0.0.1/live", 1.0, 30, "veryfast", 0.1, 15.0
+    )
     terms = Terms(works, Bounds(1, 1), root, 60.0, 60.0, 8, 0.0, lambda _: (RUNG,))
 
     async def show() -> dict[str, Any]:
