@@ -23,6 +23,7 @@ log = structlog.get_logger("ingestd.generation")
 
 # After FFmpeg is gone nginx-rtmp closes the segment under way at once; this bounds a hung one.
 _SETTLE_SECONDS = 2.0
+_DISK_SECONDS = 1.0  # between two tries to write on a full disk
 _SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
 
 
@@ -112,7 +113,8 @@ class Generation:
         log.info("encoder_started", pid=self.encoder.pid, epoch=epoch.number, origin=round(epoch.commit, 3))
         ended = await self._attend(self.encoder)
         reason = self._reason(ended)
-        await self._settle(final=reason is None)
+        if not await self._settle(final=reason is None):
+            reason = reason or Reason.EXITED  # a segment is missing: what is not listed is made again
         return Outcome(reason, ended)
 
     async def _attend(self, encoder: Encoder) -> Exit:
@@ -167,16 +169,18 @@ class Generation:
                 encoder.kill()  # a stopped or hung process does not answer to SIGTERM
                 self._fresh_at = time.monotonic()
 
-    def _collect(self, *, final: bool = False) -> None:
+    def _collect(self, *, final: bool = False) -> bool:
+        """List what is new; False when the disk did not take it, and it has to be tried again."""
         try:
             fresh = self._delivery.collect(self.number, time.monotonic(), final=final)
         except OSError as error:  # a full disk: what was not written is tried again at the next look
             log.error("playlist_not_written", error=str(error))
-            return
+            return False
         if fresh:
             self._fresh_at = time.monotonic()
             self._epoch.commit_to(self._delivery.commits)
             self._notify(Event.SEGMENT)
+        return True
 
     def _is_stalled(self) -> bool:
         """Media of more than two segments waits, or the last of it, and no new segment came in time."""
@@ -185,15 +189,18 @@ class Generation:
             self._fresh_at = now
         return now - self._fresh_at > self._works.stall_timeout
 
-    async def _settle(self, *, final: bool) -> None:
-        """List what nginx-rtmp closes now that its publisher is gone: the commit point is final then."""
+    async def _settle(self, *, final: bool) -> bool:
+        """List what nginx-rtmp closes now that its publisher is gone; whether that was all of it."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         self._collect()
         while not self._delivery.settled and time.monotonic() < deadline:
             await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
             self._collect()
-        self._collect(final=final)
+        while not self._collect(final=final) and final:  # noqa: ASYNC110 - a full disk sends no event
+            await asyncio.sleep(_DISK_SECONDS)
+        complete = self._delivery.all_listed
         self._delivery.close_generation()
+        return complete
 
     def _reason(self, ended: Exit) -> Reason | None:
         if self._stalled:

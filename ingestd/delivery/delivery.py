@@ -184,6 +184,11 @@ class Delivery:
         """Whether nginx-rtmp has no segment of this generation under way."""
         return all(output.settled for output in self._outputs.values())
 
+    @property
+    def all_listed(self) -> bool:
+        """Whether nothing that nginx-rtmp has closed still waits to be listed."""
+        return not any(output.waiting for output in self._outputs.values())
+
     def _take_round(self, generation: int, outputs: list[Output], now: float) -> bool:
         """The next segment of every rendition, or of none: moved first, then listed."""
         moved = []

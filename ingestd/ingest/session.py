@@ -99,7 +99,8 @@ class PlainSession:
 
     def finish(self) -> list[Step]:
         """The connection is over: what is whole and was held back."""
-        return [event for event in self._splitter.finish() if isinstance(event, Fragment)]
+        held = (event for event in self._splitter.finish() if isinstance(event, Fragment))
+        return [fragment for fragment in held if not self._jump(fragment)]
 
     def text(self) -> Refusal:
         """A text message, which this protocol does not have."""

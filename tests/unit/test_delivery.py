@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.delivery import delivery as module
-from ingestd.delivery.delivery import Delivery, plays, stream_name
+from ingestd.delivery.delivery import Delivery, is_over, plays, stream_name
 from ingestd.encoder.ladder import Rendition
 from tests.hls.rfc8216 import (
     check_aligned,
@@ -586,6 +586,19 @@ def test_an_older_broadcast_that_can_be_played_later_does_not_take_the_channel(t
     old.end()
     assert plays(tmp_path / "public" / "demo") == "00000002"
     assert "\n00000001/" not in channel(tmp_path)
+
+
+def test_an_older_broadcast_takes_the_channel_from_a_newer_one_that_is_over(tmp_path: Path) -> None:
+    old, new = Live(tmp_path, "00000001"), Live(tmp_path, "00000002")
+    old.epoch(R720)
+    new.epoch(R720)
+    new.play(1.0)
+    assert not is_over(new.delivery.directory)
+    new.end()
+    assert is_over(new.delivery.directory)
+    assert plays(tmp_path / "public" / "demo") == "00000002"
+    old.play(1.0)
+    assert plays(tmp_path / "public" / "demo") == "00000001"
 
 
 # The end

@@ -155,6 +155,21 @@ def test_a_restart_ends_where_nothing_can_be_replayed_and_nothing_more_comes() -
     asyncio.run(story())
 
 
+def test_where_media_was_given_up_the_commit_points_go_on_to_what_is_replayed() -> None:
+    one = given_up()
+    put(one, 4.0)
+    assert asyncio.run(one.first_to_replay()) == 3
+    assert one.commits == {"720p": 4.0, "360p": 4.0}
+
+
+def test_where_nothing_was_given_up_the_commit_points_stay() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.commits = {"720p": 3.0, "360p": 2.5}
+    assert asyncio.run(one.first_to_replay()) == 1
+    assert one.commits == {"720p": 3.0, "360p": 2.5}
+
+
 def test_a_wait_for_what_never_came_ends_with_the_epoch() -> None:
     async def story() -> None:
         one = epoch()

@@ -154,13 +154,13 @@ entries = st.recursive(
 
 
 @given(texts)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_redaction_of_what_looks_like_secrets_done_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
 
 @given(st.dictionaries(texts, entries, max_size=4), st.booleans())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 def test_redaction_leaves_a_line_of_json_whole(entry: dict[str, Any], ascii: bool) -> None:
     found = json.loads(redact(json.dumps(entry, ensure_ascii=ascii)))
     assert len(found) <= len(entry)
@@ -208,13 +208,13 @@ def test_a_secret_is_taken_out_of_json_within_json(entry: str, name: str, levels
 def test_the_time_it_takes_grows_with_the_text_and_no_faster(unit: str) -> None:
     def seconds(size: int) -> float:
         text, least = f"token={unit * (size // len(unit))}", 1.0
-        for _ in range(3):
+        for _ in range(2):
             started = time.process_time()
             redact(text)
             least = min(least, time.process_time() - started)
         return least
 
-    assert seconds(64_000) < 30 * seconds(8_000) + 0.02  # eight times the text; by its square: 64 times
+    assert seconds(24_000) < 30 * seconds(3_000) + 0.02  # eight times the text; by its square: 64 times
 
 
 # The whole logging

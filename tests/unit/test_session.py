@@ -239,6 +239,48 @@ def test_recordings_in_one_message_cost_no_more_because_much_follows() -> None:
     assert seconds(tiny * 800 + long) < 3 * seconds(tiny * 8 + long) + 0.02  # 8 recordings copy what follows
 
 
+# Time stamps
+
+
+def at(second: float) -> bytes:
+    """A cluster of a keyframe and the frame after it."""
+    return cluster(round(second * 1000), sb(1, 0, key=True), sb(1, 33))
+
+
+@pytest.mark.parametrize("second", [60.0, 0.0])
+def test_a_minute_without_media_and_a_step_back_are_taken(second: float) -> None:
+    assert set(run((0.0, RECORDING), (0.1, at(second)), (0.2, at(second + 60)))) == {
+        "InitSegment",
+        "Fragment",
+    }
+
+
+def test_a_recording_may_begin_at_any_time() -> None:
+    assert set(run((0.0, init() + at(7200)))) == {"InitSegment", "Fragment"}
+
+
+def test_a_jump_of_more_than_a_minute_is_refused_with_its_length() -> None:
+    one = session()
+    one.binary(RECORDING, 0.0)
+    refusal = one.binary(at(3600), 0.1)[0]
+    assert isinstance(refusal, Refusal)
+    assert refusal.code is Code.UNSUPPORTED
+    assert refusal.message == "The recording's time stamps jump by 3600 s; at most 60 s are taken."
+
+
+def test_a_second_recording_has_a_clock_of_its_own() -> None:
+    steps = run((0.0, RECORDING), (0.1, init() + at(7200)), (0.2, RECORDING))
+    assert steps.count("InitSegment") == 3
+    assert "unsupported_media" not in steps
+
+
+def test_a_jump_at_the_very_end_is_not_handed_on() -> None:
+    one = session()
+    one.binary(RECORDING, 0.0)
+    one.binary(cluster(36_000_000, sb(2, 0)), 0.1)
+    assert "Fragment" not in names(one.finish())
+
+
 # Anything at all
 
 
