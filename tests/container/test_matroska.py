@@ -93,7 +93,7 @@ def test_audio_alone_starts_a_unit_at_every_cluster() -> None:
 )
 def test_a_cluster_is_held_back_only_so_long(audio: list[bytes]) -> None:
     one = cluster(0, sb(1, 0, True)) + cluster(1000, *audio)
-    two = sb(1, 600, True)
+    two = sb(1, 550, True)
     units = check(init() + one + two)
     assert [(unit[2], unit[3]) for unit in units] == [(b"", one), (cluster_header(1000), two)]
 
