@@ -172,6 +172,7 @@ def ingestd() -> Iterator[Relay]:
             ingest_replay_buffer=2,
             ingest_max_broadcasts=PUBLISHERS + 50,
             hls_poster_every=0,
+            hls_poll=5,  # nothing ever comes to a playlist here; looking for it is no part of this path
             data_min_free=0,
         ) as server:
             paths = _paths(Credentials.open(server.data))
