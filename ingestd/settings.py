@@ -38,6 +38,12 @@ class Data(_Section):
     min_free: int = Field(
         200, ge=0, description="MiB of free disk below which /readyz says no and no broadcast is taken."
     )
+    fsync: bool = Field(
+        False,
+        description="Whether a segment and its entry in the journal are forced to disk before they are"
+        " acknowledged. Without it nothing is lost when processes die, but a power cut may take the last"
+        " seconds. With it every segment waits for the disk.",
+    )
 
 
 class Http(_Section):
@@ -82,6 +88,10 @@ class Ingest(_Section):
         10.0,
         description="Seconds without a byte, or without media, after which a publisher is dropped (4408).",
     )
+    silent_after: Seconds = Field(
+        3.0,
+        description="Seconds without a byte after which a newcomer takes the channel over unasked.",
+    )
     resume_window: Seconds = Field(
         60.0, description="Seconds for which a broadcast waits for a publisher that is gone."
     )
@@ -92,6 +102,13 @@ class Ingest(_Section):
         4, ge=1, le=256, description="MiB that may wait for the encoder before the socket is no longer read."
     )
     max_broadcasts: int = Field(8, ge=1, description="Broadcasts at one time; one more is refused (1013).")
+    max_load: float = Field(
+        0.9,
+        ge=0,
+        le=1,
+        description="Share of the machine's processors that may be in use with a new broadcast's encoder"
+        " added; beyond it the broadcast is refused (1013). 0 takes every one.",
+    )
     token_lifetime: Seconds = Field(
         30 * 86400.0, description="Seconds for which a newly printed token is good."
     )
@@ -119,8 +136,21 @@ class Encoder(_Section):
     ffmpeg: str = Field("ffmpeg", description="The FFmpeg program.")
     ffprobe: str = Field("ffprobe", description="The ffprobe program.")
     stall_timeout: Seconds = Field(
-        15.0,
-        description="Seconds without a new segment, while media waits, after which the encoder is restarted.",
+        6.0,
+        description="Seconds without a new segment, while media waits, after which the encoder is restarted;"
+        " doubled for each restart in a row, up to four times as long.",
+    )
+    slow_timeout: Seconds = Field(
+        10.0,
+        description="Seconds for which the encoder may fall behind before the top rendition is dropped.",
+    )
+    climb_after: Seconds = Field(
+        60.0,
+        description="Seconds until a dropped rendition is tried again; doubled each time that fails.",
+    )
+    nice: int = Field(5, ge=0, le=19, description="Niceness of encoders: 0 as everybody else, 19 last of all.")
+    memory_limit: int = Field(
+        0, ge=0, description="MiB of memory that one encoder may take (RLIMIT_DATA); 0: no limit."
     )
     stop_timeout: Seconds = Field(5.0, description="Seconds between SIGTERM and SIGKILL for a child.")
     max_restarts: int = Field(
@@ -139,6 +169,9 @@ class Encoder(_Section):
 class Nginx(_Section):
     program: str = Field("nginx", description="The nginx program.")
     rtmp_module: str = Field("", description="Path of ngx_rtmp_module.so. Default: where Debian puts it.")
+    hang_timeout: Seconds = Field(
+        5.0, description="Seconds without an answer after which an nginx of `ingestd up` is started again."
+    )
 
 
 class Log(_Section):

@@ -240,8 +240,8 @@ def test_old_segments_are_deleted_but_none_that_is_listed() -> None:
                 listed = {segment.uri for segment in parse_media(text).segments}
                 there = {f"{path.parent.name}/{path.name}" for path in directory.glob("*/*.ts")}
                 assert listed <= there, name
-            if (server.newest() or live)["media_time"] > 6:
+            if len(listed) > 2 and not (directory / "360p" / "0-0.ts").exists():
                 air.go_on()
         server.wait_state("ended")
-        assert len(list(directory.glob("360p/*.ts"))) < LENGTH
+        assert not (directory / "360p" / "0-0.ts").exists()
         wait_for("no private leftovers", lambda: not list((server.data / "hls" / "private").iterdir()))
