@@ -43,7 +43,9 @@ log = structlog.get_logger("ingestd.app")
 _MIB = 1024 * 1024
 _LOOPBACK = "127.0.0.1"
 _HTTP_SHUTDOWN = 3  # seconds that requests under way get when the daemon stops
+_CLOSE_SECONDS = 1.0  # for publishers to take their close code when the daemon stops
 _BACKLOG = 1024  # connections that wait to be accepted
+_SEGMENTS_HELD = 4  # so many the replay buffer has to hold before the encoder can have made one
 _NGINX_TRIES = 5  # with port 0: another program may take the port between our look and nginx's
 
 
@@ -113,15 +115,19 @@ class Daemon:
             if self._with_nginx:
                 nginx, hls_port, rtmp_port = await self._start_nginx(hls_root, http_port)
                 stack.push_async_callback(nginx.close)
-            broadcasts = Broadcasts(_terms(settings, self._data, rtmp_port), _limits(settings))
+            broadcasts = Broadcasts(
+                _terms(settings, self._data, rtmp_port), _limits(settings), self._data / "journal"
+            )
             broadcasts.start()
             stack.push_async_callback(broadcasts.close)
             addresses = Addresses(_public_host(settings), http_port, hls_port, rtmp_port)
-            server = _server(settings, _site(settings, broadcasts, credentials, addresses))
+            ingest = _ingest(settings, broadcasts, credentials)
+            server = _server(settings, _site(settings, broadcasts, credentials, addresses, ingest))
             serving = self._tasks.spawn(server.serve(sockets=[listener]), "http")
             self._announce(addresses, credentials)  # the socket listens, so whoever comes now just waits
             await self._until_stopped(serving)
             broadcasts.refuse_publishers()
+            await ingest.drained(_CLOSE_SECONDS)
             server.should_exit = True
             await serving
 
@@ -279,23 +285,40 @@ def _terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
     )
     return Terms(
         works=works,
-        bounds=Bounds(held=ingest.replay_buffer * _MIB, ahead=ingest.ahead * _MIB),
+        bounds=Bounds(
+            held=ingest.replay_buffer * _MIB, ahead=ingest.ahead * _MIB, span=_SEGMENTS_HELD * hls.segment
+        ),
         hls_root=data / "hls",
         window=hls.window,
         resume_window=ingest.resume_window,
         max_restarts=encoder.max_restarts,
         poster_every=hls.poster_every,
         ladder=rungs,
+        fsync=settings.data.fsync,
     )
 
 
 def _limits(settings: Settings) -> Limits:
-    return Limits(settings.ingest.max_broadcasts, settings.data.min_free * _MIB, settings.hls.keep_ended)
+    return Limits(
+        settings.ingest.max_broadcasts,
+        settings.data.min_free * _MIB,
+        settings.hls.keep_ended,
+        settings.ingest.silent_after,
+    )
 
 
-def _site(settings: Settings, broadcasts: Broadcasts, credentials: Credentials, addresses: Addresses) -> Site:
+def _ingest(settings: Settings, broadcasts: Broadcasts, credentials: Credentials) -> Ingest:
     patience = Patience(settings.ingest.max_message * _MIB, settings.ingest.idle_timeout)
-    ingest = Ingest(broadcasts, credentials, patience)
+    return Ingest(broadcasts, credentials, patience)
+
+
+def _site(
+    settings: Settings,
+    broadcasts: Broadcasts,
+    credentials: Credentials,
+    addresses: Addresses,
+    ingest: Ingest,
+) -> Site:
     return Site(
         broadcasts=broadcasts,
         channels=credentials.channels,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +19,21 @@ import structlog
 from ingestd.broadcast.backoff import Backoff
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.generation import Generation, Outcome, Reason, Works
+from ingestd.broadcast.ledger import Ledger
 from ingestd.broadcast.lifecycle import FINAL, SENTENCES, Event, Order, State, step
+from ingestd.broadcast.posters import Posters
+from ingestd.broadcast.reception import Ladder, Reception
+from ingestd.broadcast.recording import Recording
 from ingestd.container.model import InitSegment
-from ingestd.delivery.delivery import Delivery
-from ingestd.delivery.poster import make_poster
+from ingestd.delivery.delivery import Delivery, Round
 from ingestd.encoder.encoder import Encoder
 from ingestd.encoder.ladder import Rendition
-from ingestd.errors import Code, Refusal, Refused, StartError
+from ingestd.journal.journal import BroadcastRow, Journal, Kept
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.broadcast")
 
-_AHEAD = 3600.0  # seconds
-_WAITING_EPOCHS = 8  # recordings that may wait behind the one that is being encoded
+_DRAIN_SECONDS = 8.0  # for what only the server has, when the daemon stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,75 +47,110 @@ class Terms:
     resume_window: float
     max_restarts: int
     poster_every: float  # 0: no posters
-    ladder: Callable[[InitSegment], tuple[Rendition, ...]]
+    ladder: Ladder
+    fsync: bool = False
 
 
 class Broadcast:
-    """One time of going live on a channel, from start to end; it survives faults."""
+    """One time of going live on a channel, from start to end; it survives faults.
+
+    ``kept`` is what the journal says, if an earlier process was cut off in the middle of it.
+    """
 
     def __init__(
-        self, identity: str, channel: str, title: str, terms: Terms, changed: Callable[[Broadcast], None]
+        self,
+        row: BroadcastRow,
+        terms: Terms,
+        journal: Journal,
+        changed: Callable[[Broadcast], None],
+        kept: Kept | None = None,
     ) -> None:
-        self.id = identity
-        self.channel = channel
-        self.title = title
+        self.id = row.id
+        self.channel = row.channel
+        self.title = row.title
         self.order = Order.LIVE
-        self.state = State.STARTING
+        self.state = State.INTERRUPTED if kept else State.STARTING
         self.failure = ""  # why it failed, in a plain sentence
-        self.started_at = time.time()
+        self.started_at = row.started_at
         self.ended_at: float | None = None
-        self.source: InitSegment | None = None
         self.restarts: Counter[str] = Counter()
-        self.generations = 0
+        self.generations = kept.generations if kept else 0
         self.received = 0  # bytes
-        self.posters = 0
-        self.delivery = Delivery(
-            terms.hls_root, channel, identity, terms.works.segment, terms.window, terms.works.frame_rate
+        self.reception = Reception(terms.bounds, terms.ladder, resumable=row.resumable)
+        self.ledger = Ledger(journal, row)
+        self.delivery = _delivery(row, terms, self.ledger.record)
+        self.posters = Posters(
+            self.delivery,
+            terms.works.encoder.program,
+            terms.poster_every,
+            terms.works.poll,
+            lambda: changed(self),
         )
-        self.publisher_present = True
+        self.publisher_present = kept is None
+        self.window_over = False  # nobody came back in time
         self.over = asyncio.Event()
-        self._terms = terms
+        self.news = asyncio.Event()  # for the publisher: state or ack have changed
+        self.terms = terms
         self._report = changed
         self._epoch: Epoch | None = None
-        self._epochs: deque[Epoch] = deque()
-        self._epoch_count = 0
-        self._newest: Epoch | None = None
         self._delivered = 0.0  # media time of the epochs that are done
+        self._idle = asyncio.Event()  # nothing waits for the encoder
         self._generation: Generation | None = None
         self._backoff = Backoff(terms.max_restarts)
         self._wake = asyncio.Event()
-        self._gone_at = 0.0
-        self._log = log.bind(broadcast=identity, channel=channel)
-        self._tasks = Tasks(f"broadcast/{identity}")
+        self._gone_at = time.monotonic()
+        self._log = log.bind(broadcast=row.id, channel=row.channel)
+        if kept:
+            self._restore(kept, journal)
+        self._tasks = Tasks(f"broadcast/{row.id}")
         self._tasks.spawn(self._run(), "supervise")
-        self._tasks.spawn(self._make_posters(), "posters")
+        self._tasks.spawn(self._watch_window(), "window")
+        self._tasks.spawn(self.posters.run(self.over), "posters")
+
+    def _restore(self, kept: Kept, journal: Journal) -> None:
+        """Raises :class:`Damaged`, or OSError."""
+        self.reception.restore(kept.epochs)
+        journal.forget_epochs(self.reception.number)
+        self.delivery.restore(kept, time.monotonic())
+        self._delivered = sum(
+            max([*row.commits.values(), row.start]) - row.start for row in kept.epochs if row.total
+        )
 
     # What the publisher's side calls
 
     def begin_epoch(self, init: InitSegment) -> Epoch:
-        """A recording starts: the first one, or the next after a reconnect or a change of source.
-
-        Raises :class:`Refused` when recordings come faster than they can be encoded.
-        """
-        if len(self._epochs) >= _WAITING_EPOCHS:
-            raise Refused(Refusal(Code.MALFORMED, "The recorder is restarted too often."))
-        renditions = self._terms.ladder(init)
-        # dates never go back, and a client's time stamps do not reach far into the future
-        newest = min(self._newest.end_date, time.time() + _AHEAD) if self._newest else 0.0
-        wall = max(time.time(), newest)
-        epoch = Epoch(self._epoch_count, init, renditions, self._terms.bounds, wall)
-        self._newest = epoch
-        self._epoch_count += 1
-        self.source = init
-        self._epochs.append(epoch)
+        """The init segment of the epoch under way; raises :class:`Refused`."""
+        epoch = self.reception.begin(init)
+        self._idle.clear()
         self._wake.set()
-        self._log.info("epoch_started", epoch=epoch.number, renditions=[made.name for made in renditions])
+        self._log.info(
+            "epoch_started", epoch=epoch.number, renditions=[made.name for made in epoch.renditions]
+        )
         return epoch
 
+    def next_epoch(self, recording: Recording | None = None) -> None:
+        """The epoch under way is complete; another one follows."""
+        self.reception.advance(recording)
+        self._wake.set()
+
+    def continued_plainly(self) -> None:
+        """A publisher that keeps nothing goes on with it, as a new epoch."""
+        if self.reception.newest:
+            self.next_epoch()
+        if self.reception.resumable:
+            self.reception.resumable = False
+            self.ledger.plain()
+
     def publisher_left(self) -> None:
-        """The connection is gone without a word: the resume window starts."""
+        """The connection is gone without a word: the resume window starts.
+
+        The encoder waits, with its pipe open, for a resumable publisher to go on in mid-recording;
+        of a plain one nothing more can come.
+        """
         self.publisher_present = False
         self._gone_at = time.monotonic()
+        if not self.reception.resumable:
+            self.reception.finish()
         if self.order is Order.LIVE:
             self._on(Event.PUBLISHER_LEFT)
         self._wake.set()
@@ -121,12 +158,13 @@ class Broadcast:
     def publisher_back(self) -> None:
         """A publisher goes on within the resume window."""
         self.publisher_present = True
-        self._on(Event.PUBLISHER_BACK)
+        if self.state is State.INTERRUPTED:
+            self._on(Event.PUBLISHER_BACK)
         self._wake.set()
 
     def stop(self) -> None:
         """The recording is complete: end as soon as all of it stands in the playlist."""
-        self.publisher_present = False
+        self.reception.finish()
         if self.order is Order.LIVE:
             self.order = Order.STOPPED
             self._on(Event.STOP)
@@ -139,9 +177,18 @@ class Broadcast:
         return self.state not in FINAL
 
     @property
+    def complete(self) -> bool:
+        """Whether it is over and its publisher had said that this was all."""
+        return self.state is State.ENDED and not self.window_over
+
+    @property
     def accepts_publisher(self) -> bool:
         """Whether a publisher may go on with it: it is kept for one, and nobody is there."""
         return self.state is State.INTERRUPTED and not self.publisher_present
+
+    @property
+    def source(self) -> InitSegment | None:
+        return self.reception.source
 
     @property
     def message(self) -> str:
@@ -157,17 +204,19 @@ class Broadcast:
     @property
     def commit_lag(self) -> float:
         """Seconds that were received but do not stand in the playlist yet."""
-        waiting = [*([self._epoch] if self._epoch else []), *self._epochs]
+        waiting = [*([self._epoch] if self._epoch else []), *self.reception.waiting]
         return sum(epoch.lag for epoch in waiting)
+
+    @property
+    def dropped(self) -> list[Rendition]:
+        """Renditions that are not encoded at present, since the machine is too slow for them."""
+        epoch = self._epoch
+        return [made for made in epoch.renditions if made not in epoch.active] if epoch else []
 
     @property
     def encoder(self) -> Encoder | None:
         """The encoder that runs now."""
         return self._generation.encoder if self._generation else None
-
-    @property
-    def poster(self) -> Path:
-        return self.delivery.directory / "poster.jpg"
 
     # The supervisor
 
@@ -178,6 +227,7 @@ class Broadcast:
         if self.state is not before:
             self._log.info("state", state=self.state.value, before=before.value, event_=event.value)
         if self.state is not before or event is Event.SEGMENT:
+            self.news.set()
             self._report(self)
 
     async def _run(self) -> None:
@@ -185,9 +235,15 @@ class Broadcast:
         try:
             while epoch := await self._next_epoch():
                 self._epoch = epoch
+                self.ledger.deliver(epoch)
                 await self._deliver(epoch)
+                await self.ledger.delivered()
+                self.news.set()
                 self._delivered, self._epoch = self.media_time, None
             self._finish(Event.DELIVERED)
+        except asyncio.CancelledError:  # the daemon stops: the journal knows how to go on
+            self.ledger.close()
+            raise
         except GiveUp as error:
             self.failure = str(error)
             self._finish(Event.GIVE_UP)
@@ -195,38 +251,41 @@ class Broadcast:
             self._log.exception("broadcast_failed")
             self.failure = "The server made a mistake; its log says more."
             self._finish(Event.GIVE_UP)
-        finally:
-            if self.open:  # cancelled: the daemon is stopping
-                self.order = Order.STOPPED
-                self._finish(Event.GIVE_UP)
 
     async def _next_epoch(self) -> Epoch | None:
         """The next recording; None when there will be none."""
-        while not self._epochs:
+        while not self.reception.waiting:
             if self.order is Order.STOPPED:
                 return None
-            left = (
-                None
-                if self.publisher_present
-                else self._gone_at + self._terms.resume_window - time.monotonic()
-            )
-            if left is not None and left <= 0:
-                self.order = Order.STOPPED
-                self._on(Event.WINDOW_OVER)
-                return None
+            self._idle.set()
             self._wake.clear()
-            await _wait(self._wake, left)
-        return self._epochs.popleft()
+            await self._wake.wait()
+        self._idle.clear()
+        return self.reception.waiting.popleft()
+
+    async def _watch_window(self) -> None:
+        """End a broadcast whose publisher does not come back: what was received is delivered."""
+        while self.order is Order.LIVE:
+            left = self._gone_at + self.terms.resume_window - time.monotonic()
+            if not self.publisher_present and left <= 0:
+                self.order = Order.STOPPED
+                self.window_over = True
+                self._on(Event.WINDOW_OVER)
+                self.reception.finish()
+                self._wake.set()
+            else:
+                await _wait(self.over, 1.0 if self.publisher_present else min(1.0, left))
 
     async def _deliver(self, epoch: Epoch) -> None:
         """Generation after generation until all of the epoch stands in the playlist."""
         while (first := await epoch.first_to_replay()) is not None:
             generation = Generation(
-                self.generations, self.id, epoch, self.delivery, self._terms.works, self._notify
+                self.generations, self.id, epoch, self.delivery, self.terms.works, self._notify
             )
             self._generation = generation
             self.generations += 1
             structlog.contextvars.bind_contextvars(generation=generation.number)
+            self.ledger.generation(generation.number, {})
             try:
                 outcome = await generation.run(first)
             finally:
@@ -238,6 +297,7 @@ class Broadcast:
     def _notify(self, event: Event) -> None:
         if event is Event.SEGMENT:
             self._backoff.succeed()
+            self.ledger.acknowledge()
         self._on(event)
 
     async def _recover(self, outcome: Outcome) -> None:
@@ -262,43 +322,35 @@ class Broadcast:
 
     def _waits_for_target(self) -> bool:
         """nginx-rtmp that is away is no crash loop: it is waited for as a publisher is."""
-        return self._epoch is not None and self._epoch.lag < self._terms.resume_window
+        return self._epoch is not None and self._epoch.lag < self.terms.resume_window
 
     def _finish(self, event: Event) -> None:
         """The last transition, once; whatever stands in the playlist stays playable."""
         try:
+            self.ledger.remove()  # before the ENDLIST, after which nothing may follow
             self.delivery.end()
         except Exception:  # whatever it is, the broadcast is over
             self._log.exception("playlist_not_ended")
         self.ended_at = time.time()
-        self._delivered, self._epoch, self._newest = self.media_time, None, None
-        self._epochs.clear()
+        self._delivered, self._epoch = self.media_time, None
+        self.reception.waiting.clear()
         self._on(event)
         self._log.info("broadcast_over", state=self.state.value, media_time=round(self.media_time, 3))
+        self._idle.set()
         self.over.set()
+        self.news.set()
 
-    async def _make_posters(self) -> None:
-        """A picture with the first segment, then every few seconds while anything new comes."""
-        every, last = self._terms.poster_every, None
-        while every > 0 and self.open:
-            segment = self.delivery.newest_file
-            if segment is not None and segment != last and segment.exists():
-                last = segment
-                await self._make_poster(segment)
-            await _wait(self.over, every if last else self._terms.works.poll)
+    async def suspend(self) -> None:
+        """The daemon stops: the broadcast stays open, to go on when the daemon is back.
 
-    async def _make_poster(self, segment: Path) -> None:
-        try:
-            made = await make_poster(self._terms.works.encoder.program, segment, self.poster)
-        except (StartError, OSError) as error:
-            self._log.warning("poster_not_made", error=str(error))
-            return
-        if made:
-            self.posters += 1
-            self._report(self)
-
-    async def close(self) -> None:
-        """The daemon stops: end the encoder and the playlist, whatever is not yet done."""
+        A resumable publisher keeps what is not acked. What a plain one has sent is nowhere else: it
+        is delivered, as far as the time allows.
+        """
+        if not self.reception.resumable:
+            self.reception.finish()
+            self._wake.set()
+        if not self.reception.resumable or self.order is Order.STOPPED:
+            await _wait(self._idle, _DRAIN_SECONDS)
         await self._tasks.close()
 
 
@@ -311,3 +363,17 @@ async def _wait(event: asyncio.Event, seconds: float | None) -> None:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:
         return
+
+
+def _delivery(row: BroadcastRow, terms: Terms, record: Callable[[Round], None]) -> Delivery:
+    works = terms.works
+    return Delivery(
+        terms.hls_root,
+        row.channel,
+        row.id,
+        works.segment,
+        terms.window,
+        works.frame_rate,
+        record,
+        fsync=terms.fsync,
+    )

@@ -1,4 +1,9 @@
-"""One recording inside a broadcast: its init segment, its replay buffer, its commit point."""
+"""One recording inside a broadcast: its init segment, its replay buffer, its commit point.
+
+The ack is counted at the playlist, not at the socket, the pipe or the encoder: whatever lies between
+the publisher and the playlist is memory of processes that can die, and only what stands in the
+playlist (and in the journal that it is made from) is there when all of them have died at once.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,17 @@ from dataclasses import dataclass
 from ingestd.broadcast.replay import ReplayBuffer
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
+from ingestd.journal.journal import EpochRow
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bytes of media that one epoch may hold, and that may wait for its encoder."""
+    """Bytes of media that one epoch may hold, and that may wait for its encoder; ``span``: seconds
+    that the encoder needs to make a segment."""
 
     held: int
     ahead: int
+    span: float = 0.0
 
 
 class Epoch:
@@ -33,19 +41,62 @@ class Epoch:
         self.number = number
         self.init = init
         self.renditions = renditions
-        self.buffer = ReplayBuffer(bounds.held)
+        self.active = renditions  # those that are encoded now
+        self.buffer = ReplayBuffer(bounds.held, bounds.span)
         self.date = wall
         self.start = 0.0  # media time of the first unit
         self.commits: dict[str, float] = {}  # rendition: media time that stands in the playlist
         self.changed = asyncio.Event()  # something arrived, was encoded, or the epoch is complete
         self.on_arrival: Callable[[], None] | None = None
+        self.received = 0  # bytes of the whole recording, once it is complete
         self.fed = 0  # the encoder has all fragments before this number
         self._bounds = bounds
         self._wall = wall
+        self._begun = False
+
+    @classmethod
+    def restore(
+        cls, row: EpochRow, init: InitSegment, renditions: tuple[Rendition, ...], bounds: Bounds
+    ) -> Epoch:
+        """One that an earlier process did not bring to its end; its units come again from ``row.offset``."""
+        epoch = cls(row.number, init, renditions, bounds, 0.0)
+        epoch._begun = True
+        epoch.date, epoch.start = row.date, row.start
+        least = min(row.commits.values(), default=row.start)
+        epoch.commits = {made.name: row.commits.get(made.name, least) for made in renditions}
+        epoch.buffer.offset, epoch.buffer.prefix = row.offset, row.prefix
+        epoch.buffer.end_time = least
+        return epoch
+
+    def row(self, total: int | None = None) -> EpochRow:
+        """For the journal; ``total`` are its bytes when all of it stands in the playlist."""
+        return EpochRow(
+            self.number,
+            self.init.data,
+            self.date,
+            self.start,
+            self.buffer.offset,
+            self.buffer.prefix,
+            dict(self.commits),
+            total,
+        )
+
+    def encode(self, renditions: tuple[Rendition, ...]) -> None:
+        """From the next generation on only these are encoded, or these again.
+
+        One that comes back begins where the others are: until then its playlist shows the next
+        rung's segments.
+        """
+        now = self.commit
+        for made in renditions:
+            if made not in self.active:
+                self.commits[made.name] = now
+        self.active = renditions
 
     def append(self, fragment: Fragment) -> None:
         """Take the next fragment and hand it to the encoder at once."""
-        if self.buffer.end == 0:
+        if not self._begun:
+            self._begun = True
             self.start = fragment.media_time
             self.date = self._wall - fragment.media_time
             self.commits = {made.name: fragment.media_time for made in self.renditions}
@@ -60,8 +111,9 @@ class Epoch:
         waiting = self.buffer.ahead(self.fed)
         return waiting < self._bounds.ahead and self.buffer.make_room(self.fed)
 
-    def finish(self) -> None:
-        """No more of this recording will come."""
+    def finish(self, received: int | None = None) -> None:
+        """No more of this recording will come; ``received`` are its bytes, where they are counted."""
+        self.received = received or 0
         self.buffer.complete = True
         if self.on_arrival:
             self.on_arrival()
@@ -84,10 +136,10 @@ class Epoch:
     @property
     def commit(self) -> float:
         """Media time (s) up to which every rendition stands in the playlist."""
-        return min(self.commits.values(), default=0.0)
+        return min((self.commits.get(made.name, 0.0) for made in self.active), default=0.0)
 
     def commit_to(self, commits: dict[str, float]) -> None:
-        """Note what stands in the playlist and let go of what no restart will need."""
+        """Note what stands in the playlist and in the journal; let go of what no restart will need."""
         self.commits.update(commits)
         self.buffer.commit(self.commit)
         self.changed.set()
@@ -100,4 +152,4 @@ class Epoch:
     @property
     def lag(self) -> float:
         """Seconds that were received but do not stand in the playlist yet."""
-        return max(0.0, self.buffer.end_time - self.commit) if self.buffer.end else 0.0
+        return max(0.0, self.buffer.end_time - self.commit) if self._begun else 0.0

@@ -102,7 +102,7 @@ class Generation:
         """Encode the epoch from fragment ``first`` on until it is complete or the encoder dies."""
         epoch = self._epoch
         epoch.fed = first
-        self._delivery.begin(self.number, epoch.date, epoch.renditions, epoch.commits)
+        self._delivery.begin(self.number, epoch.date, epoch.active, epoch.commits)
         try:
             self.encoder = await Encoder.start(
                 self._plan(), epoch.buffer, epoch.fed, self._works.encoder, self._drained
@@ -128,14 +128,14 @@ class Generation:
             self._epoch.on_arrival = None
             self._epoch.fed = 0  # no encoder has anything: what is here has to stay
             await tasks.close()
-            await encoder.stop(self._works.encoder.stop_timeout)
+            await encoder.stop(0)  # it is over, or the daemon stops: what is not listed is made again
 
     def _plan(self) -> Plan:
-        names = [made.name for made in self._epoch.renditions]
+        names = [made.name for made in self._epoch.active]
         streams = {name: stream_name(self._broadcast, self.number, name) for name in names}
         return Plan(
             init=self._epoch.init,
-            renditions=self._epoch.renditions,
+            renditions=self._epoch.active,
             origins=dict(self._epoch.commits),
             targets={name: f"{self._works.rtmp}/{stream}" for name, stream in streams.items()},
             segment=self._works.segment,

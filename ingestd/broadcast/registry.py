@@ -10,31 +10,35 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
 from ingestd.broadcast.broadcast import Broadcast, Terms
-from ingestd.broadcast.epoch import Epoch
-from ingestd.container.model import Fragment, InitSegment
+from ingestd.broadcast.publication import Publication
 from ingestd.delivery.retention import close_leftovers, remove_expired
 from ingestd.errors import Code, Refusal, Refused
+from ingestd.journal.journal import SUFFIX, BroadcastRow, Damaged, Journal, JournalFull, remove
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.registry")
 
 _RETENTION_SECONDS = 60.0  # between two looks for broadcasts whose time is over
 _REMEMBERED = 20  # ended broadcasts that the API still lists
-_DRAIN_SECONDS = 8.0  # what broadcasts get to finish when the daemon stops
 _MIB = 1024 * 1024
+
+RESTARTING = Refusal(Code.RESTARTING, "The server is restarting; come back in a moment.")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Broadcasts at one time; bytes of disk that must be free; seconds that ended ones are kept."""
+    """Broadcasts at one time; bytes of disk that must be free; seconds that ended ones are kept;
+    seconds of silence after which a connection may be taken for dead."""
 
     broadcasts: int
     free_disk: int
     keep_ended: float
+    silent_after: float = 3.0
 
 
 @dataclass(slots=True)
@@ -49,100 +53,56 @@ class Totals:
     ended: Counter[str] = field(default_factory=Counter)  # by last state
 
 
-class Publication:
-    """A publisher's hold on a channel, from its admission until its connection is gone."""
-
-    def __init__(self, registry: Broadcasts, channel: str, title: str) -> None:
-        self.channel = channel
-        self.broadcast: Broadcast | None = None
-        self._registry = registry
-        self._title = title
-        self._uncounted = 0  # bytes that came before there was a broadcast to count them for
-        self._epoch: Epoch | None = None
-
-    def begin(self, init: InitSegment) -> None:
-        """A recording starts: it makes the broadcast, or goes on with one as its next epoch."""
-        if self._epoch:
-            self._epoch.finish()
-        if self.broadcast is None:
-            self.broadcast = self._registry.open_broadcast(self.channel, self._title)
-        self._epoch = self.broadcast.begin_epoch(init)
-
-    def append(self, fragment: Fragment) -> None:
-        assert self._epoch is not None, "a fragment before its init segment"
-        self._epoch.append(fragment)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether another message may be read at once."""
-        return self._epoch is None or self._epoch.has_room()
-
-    async def room(self) -> None:
-        """Until another message may be read: the backpressure that reaches the publisher's TCP.
-
-        Raises :class:`Refused` when the broadcast was given up.
-        """
-        while self._epoch and self.broadcast:
-            if not self.broadcast.open:
-                raise Refused(Refusal(Code.INTERNAL, self.broadcast.failure or "The broadcast is over."))
-            if self._epoch.has_room():
-                return
-            self._epoch.changed.clear()
-            await self._epoch.changed.wait()
-
-    def count(self, size: int) -> None:
-        """A message of ``size`` bytes came."""
-        self._registry.totals.messages += 1
-        self._registry.totals.received += size
-        self._uncounted += size
-        if self.broadcast:
-            self.broadcast.received += self._uncounted
-            self._uncounted = 0
-
-    def close(self, complete: bool) -> None:
-        """The connection is gone; ``complete`` if the publisher said that this was all."""
-        self._registry.release(self)
-        if self._epoch:
-            self._epoch.finish()
-        if self.broadcast and self.broadcast.open:
-            if complete:
-                self.broadcast.stop()
-            else:
-                self.broadcast.publisher_left()
-
-
 class Broadcasts:
     """The registry: open broadcasts, those that ended lately, and the publishers' claims."""
 
-    def __init__(self, terms: Terms, limits: Limits) -> None:
+    def __init__(self, terms: Terms, limits: Limits, journals: Path) -> None:
         self.totals = Totals()
         self._terms = terms
         self._limits = limits
+        self._journals = journals
         self._open: dict[str, Broadcast] = {}
         self._ended: deque[Broadcast] = deque()
         self._claims: dict[str, Publication] = {}
         self._subscribers: set[Subscriber] = set()
-        self._closing = False
+        self.closing = False  # no publisher is taken any more
         self._tasks = Tasks("broadcasts")
 
     def start(self) -> None:
-        """End what an earlier process left open on disk, and begin to look after what is kept."""
-        (self._terms.hls_root / "public").mkdir(parents=True, exist_ok=True)
-        if closed := close_leftovers(self._terms.hls_root):
+        """Go on with what an earlier process left open, and begin to look after what is kept."""
+        for directory in (self._terms.hls_root / "public", self._journals):
+            directory.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self._journals.glob(f"*{SUFFIX}")):
+            self._restore(path)
+        if closed := close_leftovers(self._terms.hls_root, self._open):
             log.warning("leftovers_closed", broadcasts=closed)
         self._tasks.spawn(self._expire(), "expire", eternal=True)
 
+    def _restore(self, path: Path) -> None:
+        """One broadcast of an earlier process; what cannot be restored is ended, and stops no other."""
+        journal = None
+        try:
+            journal, kept = Journal.open(path, fsync=self._terms.fsync)
+            found = Broadcast(kept.broadcast, self._terms, journal, self._changed, kept)
+        except (Damaged, OSError, ValueError, TypeError) as error:
+            log.error("broadcast_not_restored", journal=path.name, reason=str(error))
+            if journal:
+                journal.close()
+            remove(path)
+            return
+        self._open[found.id] = found
+        log.info("broadcast_restored", broadcast=found.id, channel=found.channel)
+
     # Publishers
 
-    def refusal(self, channel: str) -> Refusal | None:
+    def refusal(self, channel: str, takeover: bool = False) -> Refusal | None:
         """Why a publisher cannot be taken on this channel now."""
-        if self._closing:
-            return Refusal(Code.RESTARTING, "The server is restarting; come back in a moment.")
-        if channel in self._claims:
+        if self.closing:
+            return RESTARTING
+        holder = self._claims.get(channel)
+        if holder and not takeover and holder.silent_for(time.monotonic()) < self._limits.silent_after:
             return Refusal(Code.CONFLICT, f"The channel {channel} is already live from another connection.")
-        if self._resumable(channel):
-            return None
-        return self.no_room()
+        return None if holder or self._resumable(channel) else self.no_room()
 
     def no_room(self) -> Refusal | None:
         """Why no new broadcast can be taken at all now."""
@@ -155,31 +115,92 @@ class Broadcasts:
             return Refusal(Code.NO_CAPACITY, words)
         return None
 
-    def claim(self, channel: str, title: str) -> Publication:
-        """Take a channel for a publisher; raises :class:`Refused`."""
-        if refusal := self.refusal(channel):
+    def claim(self, channel: str, title: str, takeover: bool = False) -> Publication:
+        """Take a channel for a plain publisher; raises :class:`Refused`."""
+        if refusal := self.refusal(channel, takeover):
             raise Refused(refusal)
-        self._claims[channel] = Publication(self, channel, title)
-        return self._claims[channel]
+        self._fence(channel)
+        return self._hold(Publication(self, channel, title))
+
+    def begin(self, channel: str, title: str, takeover: bool = False) -> Publication:
+        """A new broadcast for a resumable publisher; whatever was open on the channel ends.
+
+        Raises :class:`Refused`.
+        """
+        if refusal := self.refusal(channel, takeover):
+            raise Refused(refusal)
+        self._fence(channel)
+        for old in self:
+            if old.channel == channel:
+                old.stop()
+        return self._hold(Publication(self, channel, title, self._make(channel, title, resumable=True)))
+
+    def resume(
+        self, channel: str, identity: str, epoch: int, held_from: int | None
+    ) -> Publication | Broadcast:
+        """Go on with a broadcast; the broadcast itself if it is over, and all of it was delivered.
+
+        Its connection so far is fenced off, whether it is silent or not: a publisher that comes
+        back knows best that it has lost that one. Raises :class:`Refused`.
+        """
+        if self.closing:
+            raise Refused(RESTARTING)
+        both = [*self._open.values(), *self._ended]
+        found = next((one for one in both if one.id == identity and one.channel == channel), None)
+        if found and found.complete:
+            return found
+        if found is None or not found.open or found.window_over:
+            words = "There is no such broadcast to go on with: it has ended. Start a new one."
+            raise Refused(Refusal(Code.NO_SUCH_BROADCAST, words))
+        found.reception.resume(epoch, held_from)
+        self._fence(channel)
+        publication = self._hold(Publication(self, channel, found.title, found))
+        found.publisher_back()
+        return publication
+
+    def _fence(self, channel: str) -> None:
+        if holder := self._claims.get(channel):
+            words = f"Another connection took over the channel {channel}."
+            holder.fence(Refusal(Code.CONFLICT, words))
+            if holder.broadcast and holder.broadcast.open:
+                holder.broadcast.publisher_left()
+
+    def _hold(self, publication: Publication) -> Publication:
+        self._claims[publication.channel] = publication
+        return publication
 
     def release(self, publication: Publication) -> None:
         if self._claims.get(publication.channel) is publication:
             del self._claims[publication.channel]
 
+    def count(self, size: int) -> None:
+        self.totals.messages += 1
+        self.totals.received += size
+
     def _resumable(self, channel: str) -> Broadcast | None:
         mine = (one for one in self._open.values() if one.channel == channel and one.accepts_publisher)
         return next(mine, None)
 
-    def open_broadcast(self, channel: str, title: str) -> Broadcast:
+    def open_plainly(self, channel: str, title: str) -> Broadcast:
         """The interrupted broadcast of a channel, or a new one; raises :class:`Refused`."""
         if waiting := self._resumable(channel):
             waiting.publisher_back()
             return waiting
+        return self._make(channel, title, resumable=False)
+
+    def _make(self, channel: str, title: str, *, resumable: bool) -> Broadcast:
         if refusal := self.no_room():  # others may have come between the handshake and the first bytes
             raise Refused(refusal)
-        made = Broadcast(new_id(), channel, title or channel, self._terms, self._changed)
+        row = BroadcastRow(new_id(), channel, title or channel, time.time(), resumable)
+        try:
+            journal = Journal.create(self._journals, row, fsync=self._terms.fsync)
+        except JournalFull as error:
+            log.error("journal_not_made", error=str(error))
+            words = "The server cannot write to its disk; its log says more. Try again later."
+            raise Refused(Refusal(Code.NO_CAPACITY, words)) from None
+        made = Broadcast(row, self._terms, journal, self._changed)
         self._open[made.id] = made
-        log.info("broadcast_started", broadcast=made.id, channel=channel)
+        log.info("broadcast_started", broadcast=made.id, channel=channel, resumable=resumable)
         self._changed(made)
         return made
 
@@ -203,7 +224,7 @@ class Broadcasts:
     def subscribe(self) -> Iterator[Subscriber]:
         """Be told which broadcasts have changed."""
         subscriber = Subscriber()
-        if self._closing:
+        if self.closing:
             subscriber.close()
         self._subscribers.add(subscriber)
         try:
@@ -239,21 +260,20 @@ class Broadcasts:
             self._ended = deque(one for one in self._ended if one.id not in gone)
 
     def refuse_publishers(self) -> None:
-        """The daemon is stopping; whoever follows the changes is let go, too."""
-        self._closing = True
+        """The daemon is stopping: publishers come back later, whoever follows the changes is let go."""
+        self.closing = True
+        for publication in list(self._claims.values()):
+            publication.fence(RESTARTING)
+            if publication.broadcast and publication.broadcast.open:
+                publication.broadcast.publisher_left()
         for subscriber in self._subscribers:
             subscriber.close()
 
     async def close(self) -> None:
-        """End every broadcast: what was received goes into the playlist, as far as time allows."""
+        """Leave every broadcast so that the next process goes on with it."""
         self.refuse_publishers()
-        broadcasts = list(self)
-        for one in broadcasts:
-            one.stop()
-        waiters = [self._tasks.spawn(one.over.wait(), f"drain-{one.id}") for one in broadcasts]
-        if waiters:
-            await asyncio.wait(waiters, timeout=_DRAIN_SECONDS)
-        await asyncio.gather(*(one.close() for one in broadcasts))
+        waiters = [self._tasks.spawn(one.suspend(), f"suspend-{one.id}") for one in self]
+        await asyncio.gather(*waiters)
         await self._tasks.close()
 
 

@@ -24,17 +24,26 @@ class ReplayBuffer:
     """Fragments in order, numbered from 0 for the first one of the epoch.
 
     ``limit`` bounds the bytes held. Fragments before the commit point go as soon as nothing needs
-    them; if the bound is reached all the same (a unit larger than the bound), the oldest ones
-    that the encoder already has are given up, and a restart goes on from the next keyframe.
+    them. When the bound is reached nothing more is read from the publisher until the commit point
+    has moved on: nothing is lost. Only where that could not help, because a single unit is larger
+    than the bound or because the bound does not hold ``span`` seconds, which the encoder needs to
+    make a segment, the oldest fragments that the encoder already has are given up, and a restart
+    goes on from the next keyframe.
+
+    ``offset`` and ``prefix`` are those of the unit that holds the commit point: what an ack says.
+    They never lie after it, also when a part of that unit was given up.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, span: float = 0.0) -> None:
         self._limit = limit
+        self._span = span
         self._fragments: deque[Fragment] = deque()
         self._starts: deque[int] = deque()  # bytes appended before each fragment
         self._first = 0
         self._appended = 0
-        self._newest_offset = 0
+        self._units = 0
+        self.offset = 0
+        self.prefix = b""
         self.size = 0  # bytes held
         self.end_time = 0.0  # seconds: where the epoch has come to
         self.complete = False  # nothing will be appended any more
@@ -45,17 +54,14 @@ class ReplayBuffer:
         """The number that the next fragment will get."""
         return self._first + len(self._fragments)
 
-    @property
-    def offset(self) -> int:
-        """Byte offset in the epoch of the unit that holds the commit point: what an ack says."""
-        return self._fragments[0].offset if self._fragments else self._newest_offset
-
     def append(self, fragment: Fragment) -> None:
         owner = fragment.data.obj
         if isinstance(owner, bytes) and 2 * len(fragment.data) < len(owner):
             # a small view would keep the whole message in memory
             fragment = replace(fragment, data=memoryview(bytes(fragment.data)))
-        self._newest_offset = fragment.offset
+        if self.end == 0:
+            self._hold(fragment)
+        self._units += fragment.starts_unit
         self._fragments.append(fragment)
         self._starts.append(self._appended)
         cost = len(fragment.data) + _OVERHEAD
@@ -88,15 +94,25 @@ class ReplayBuffer:
         keep = self.seek(media_time)
         while keep is not None and self._first < keep:
             self._drop()
+            if self._fragments and self._first == keep:
+                self._hold(self._fragments[0])
+
+    def _hold(self, unit: Fragment) -> None:
+        self.offset, self.prefix = unit.offset, unit.prefix
 
     def make_room(self, fed: int) -> bool:
         """Whether another fragment may be taken, given that the encoder has all before ``fed``."""
-        while self.size >= self._limit and self._first < fed:
+        while self.size >= self._limit and self._first < fed and self._waiting_is_vain():
             self.given_up += self._drop()
         return self.size < self._limit
 
+    def _waiting_is_vain(self) -> bool:
+        return self._units <= 1 or self.end_time - self._fragments[0].media_time < self._span
+
     def _drop(self) -> int:
-        gone = len(self._fragments.popleft().data)
+        fragment = self._fragments.popleft()
+        gone = len(fragment.data)
+        self._units -= fragment.starts_unit
         self._starts.popleft()
         self._first += 1
         self.size -= gone + _OVERHEAD

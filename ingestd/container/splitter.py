@@ -121,6 +121,18 @@ class Splitter:
         return self._reader.take()
 
 
+_CLUSTER = bytes.fromhex("1F43B675 01FFFFFFFFFFFFFF")  # a header of unknown size (RFC 9559 §5.1.3)
+
+
+def parse_init(data: bytes) -> InitSegment | None:
+    """An init segment that was kept by itself; None if these bytes are not exactly one."""
+    for after in (b"", _CLUSTER):  # that of Matroska ends where the first Cluster begins
+        for event in Splitter().feed(data + after):
+            if isinstance(event, InitSegment) and event.data == data:
+                return event
+    return None
+
+
 def _as_bytes(data: bytes | bytearray | memoryview) -> bytes:
     """The bytes behind a view of all of them; otherwise a copy: indexing a view is slow."""
     if isinstance(data, memoryview) and data.c_contiguous:

@@ -2,9 +2,14 @@
 
 The HLS playlist is the commit log: a segment counts as delivered when nginx-rtmp has closed it
 and listed it in the private playlist of its generation. It is then *moved* (rename(2), atomic)
-into the broadcast's public directory and listed in the public playlists. A generation pushes
-under stream names that no other generation ever has, so a ghost of an old encoder can neither
-block nor overwrite a new one.
+into the broadcast's public directory, noted in the journal, and listed in the public playlists: in
+this order, so that after a SIGKILL at any moment the playlists can be made again from the journal,
+and a segment that was moved but not noted is nobody's and is encoded once more.
+
+A generation pushes under stream names that no other generation ever has. An encoder that was given
+up may live on for a moment, stopped or in the kernel's hands, and nginx-rtmp holds a stream for its
+publisher until TCP says that it is gone: under one name the ghost would block its successor
+("already publishing"), or overwrite its segments.
 
     <root>/private/<broadcast>-<generation>-<rendition>/index.m3u8, 0.ts …   nginx-rtmp's
     <root>/public/<channel>/index.m3u8                                       what is on now
@@ -16,16 +21,18 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import structlog
 
 from ingestd.delivery import playlist
+from ingestd.delivery.files import is_over, plays, to_disk, write_atomically
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
 from ingestd.delivery.private import Output, listable
 from ingestd.encoder.ladder import Rendition
+from ingestd.journal.journal import Kept, SegmentRow
 
 log = structlog.get_logger("ingestd.delivery")
 
@@ -33,13 +40,6 @@ log = structlog.get_logger("ingestd.delivery")
 def stream_name(broadcast: str, generation: int, rendition: str) -> str:
     """The RTMP stream of a rendition: of one generation only, and no secret."""
     return f"{broadcast}-{generation}-{rendition}"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """A reader sees the old file or the new one, never half of one."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
 
 
 @dataclass(slots=True)
@@ -84,11 +84,38 @@ class Listed:
         return max(made.bandwidth, weighed.peak), made.average_bandwidth
 
 
+@dataclass(slots=True)
+class Round:
+    """What is about to be listed, for the journal.
+
+    ``first`` are the media sequence numbers at which the playlists begin, ``renditions`` those that
+    are new, ``commits`` the commit points (media time of the epoch, s) that come with the segments.
+    """
+
+    segments: list[SegmentRow] = field(default_factory=list)
+    first: dict[str, int] = field(default_factory=dict)
+    renditions: list[dict[str, object]] = field(default_factory=list)
+    commits: dict[str, float] = field(default_factory=dict)
+
+
 class Delivery:
-    """The public side of one broadcast."""
+    """The public side of one broadcast.
+
+    ``record`` writes the journal, and raises OSError when that was not possible; with ``fsync``
+    segments are on disk before they are noted there.
+    """
 
     def __init__(
-        self, root: Path, channel: str, broadcast: str, segment: float, window: float, frame_rate: int
+        self,
+        root: Path,
+        channel: str,
+        broadcast: str,
+        segment: float,
+        window: float,
+        frame_rate: int,
+        record: Callable[[Round], None] = lambda _: None,
+        *,
+        fsync: bool = False,
     ) -> None:
         self._root = root
         self._broadcast = broadcast
@@ -102,10 +129,39 @@ class Delivery:
         self._epoch_date = 0.0
         self._multivariant = ""
         self._retired: deque[tuple[float, str]] = deque()  # when a segment may go, and which
+        self._record = record
+        self._fsync = fsync
+        self._round = Round()  # what is listed here but not yet in the journal
         self._unwritten = False  # something is listed here but not yet on disk
         self.playable = False
         self.segments = 0  # moved into the public directory so far
         self.size = 0  # bytes of them
+
+    def restore(self, kept: Kept, now: float) -> None:
+        """Go on where an earlier process was cut off: with the playlists as the journal has them.
+
+        Segments that stand in none are removed as if they had just left one. Raises OSError.
+        """
+        for definition in kept.renditions:
+            made = Rendition(**definition)
+            self._listed[made.name] = Listed(made, MediaPlaylist(self._target, self._window))
+        for row in kept.segments:
+            listed = self._listed[row.rendition]
+            if not listed.media.segments:
+                listed.media.sequence, listed.media.discontinuities = row.sequence, row.discontinuities
+            listed.media.append(Segment(row.uri, row.duration, row.date, row.discontinuity))
+            listed.measured.add(row.size, row.duration, self._target)
+        self._sort()
+        there = {f"{path.parent.name}/{path.name}" for path in self.directory.glob("*/*.ts")}
+        self._retired += [(now + self._longest, uri) for uri in there - {row.uri for row in kept.segments}]
+        if kept.segments:
+            self._write_media()
+            self._write_multivariant()
+
+    @property
+    def _longest(self) -> float:
+        """Seconds of the longest playlist that has listed a segment: so long it has to stay."""
+        return max(self._window, 3 * self._target) + self._target
 
     @property
     def listed(self) -> list[Listed]:
@@ -153,7 +209,13 @@ class Delivery:
         for made in renditions:
             media = past.copy() if past else MediaPlaylist(self._target, self._window)
             listed = self._listed.setdefault(made.name, Listed(made, media))
+            if listed.media is media:
+                self._round.segments += _rows(listed)
             listed.rendition = made
+            self._round.renditions.append(asdict(made))
+        self._sort()
+
+    def _sort(self) -> None:
         best_first = sorted(
             self._listed.values(), key=lambda one: (-one.rendition.video_bitrate, -one.rendition.height)
         )
@@ -173,11 +235,20 @@ class Delivery:
                 break
         fresh = self._unwritten
         if fresh:
+            self._note()
             self._write_media()
             self._write_multivariant()
             self._unwritten = False
         self._sweep(now)
         return fresh
+
+    def _note(self) -> None:
+        """In the journal first: what players have seen is never forgotten."""
+        if self._round.segments:
+            self._round.first = {name: listed.media.sequence for name, listed in self._listed.items()}
+            self._round.commits = self.commits
+            self._record(self._round)
+            self._round = Round()
 
     @property
     def settled(self) -> bool:
@@ -201,6 +272,8 @@ class Delivery:
                 # Nothing after it is listed: the commit point stays, and a restart brings it again.
                 log.error("segment_missing", file=str(output.directory / segment.file))
                 return False
+        if self._fsync:
+            to_disk([self.directory / uri for _, uri, _ in moved])
         for output, uri, size in moved:
             self._append(output, uri, size, now)
         return True
@@ -213,8 +286,8 @@ class Delivery:
             media.append(Segment(uri, duration, self._epoch_date + output.commit, broken))
             listed.broken = False
             listed.measured.add(size, duration, self._target)
-            longest = max(self._window, 3 * self._target) + self._target  # that a playlist has listed
-            self._retired += [(now + longest + gone.duration, gone.uri) for gone in media.slide()]
+            self._round.segments.append(_last_row(listed, size))
+            self._retired += [(now + self._longest + gone.duration, gone.uri) for gone in media.slide()]
         output.waiting.popleft()
         output.total += duration
         self.segments += 1
@@ -282,19 +355,25 @@ class Delivery:
             self._write_multivariant()
 
 
-def plays(channel_dir: Path) -> str:
-    """The broadcast that a channel's address plays now; ids sort by time, and none is ""."""
-    try:
-        text = (channel_dir / "index.m3u8").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    return next((line.partition("/")[0] for line in text.splitlines() if line[:1] not in ("#", "")), "")
+def _rows(listed: Listed) -> Iterator[SegmentRow]:
+    """All lines of a playlist."""
+    media = listed.media
+    before = media.discontinuities
+    for sequence, line in enumerate(media.segments, media.sequence):
+        yield _row(listed, sequence, before, line, 0)
+        before += line.discontinuity
 
 
-def is_over(directory: Path) -> bool:
-    """Whether the playlists of a broadcast have their ENDLIST."""
-    media = [path for path in directory.glob("*.m3u8") if path.name != "index.m3u8"]
-    return any("#EXT-X-ENDLIST" in path.read_text(encoding="utf-8") for path in media)
+def _last_row(listed: Listed, size: int) -> SegmentRow:
+    media, line = listed.media, listed.media.segments[-1]
+    before = media.discontinuities + sum(one.discontinuity for one in media.segments) - line.discontinuity
+    sequence = media.sequence + len(media.segments) - 1
+    return _row(listed, sequence, before, line, size)
+
+
+def _row(listed: Listed, sequence: int, before: int, line: Segment, size: int) -> SegmentRow:
+    name = listed.rendition.name
+    return SegmentRow(name, sequence, before, line.uri, line.duration, line.date, line.discontinuity, size)
 
 
 def _kilobits(bits: float) -> int:

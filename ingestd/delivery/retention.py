@@ -6,20 +6,23 @@ import shutil
 from collections.abc import Container
 from pathlib import Path
 
-from ingestd.delivery.delivery import plays, write_atomically
+from ingestd.delivery.files import plays, write_atomically
 
 _END = "#EXT-X-ENDLIST"
 
 
-def close_leftovers(root: Path) -> int:
+def close_leftovers(root: Path, restored: Container[str] = ()) -> int:
     """After a start: end what an earlier process left open; the number of broadcasts closed.
 
-    A playlist without ENDLIST that nobody extends keeps players asking for ever.
+    A playlist without ENDLIST that nobody extends keeps players asking for ever. ``restored`` are
+    the ids of broadcasts that go on.
     """
     for directory in (root / "private").glob("*/"):
         shutil.rmtree(directory, ignore_errors=True)
     closed = set()
     for path in (root / "public").glob("*/*/*.m3u8"):
+        if path.parent.name in restored:
+            continue
         text = path.read_text(encoding="utf-8", errors="replace")
         if path.name != "index.m3u8" and _END not in text:
             write_atomically(path, f"{text}{_END}\n")

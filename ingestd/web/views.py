@@ -32,7 +32,7 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "received_bytes": one.received,
         "hls": (f"{base}/index.m3u8" if one.open else lasting) if one.delivery.playable else None,
         "hls_broadcast": lasting if one.delivery.playable else None,
-        "poster": f"{base}/{one.id}/poster.jpg?{one.posters}" if one.posters else None,
+        "poster": f"{base}/{one.id}/poster.jpg?{one.posters.made}" if one.posters.made else None,
         "source": source_view(one.source),
         "renditions": [_rendition(listed) for listed in one.delivery.listed],
         "encoder": _encoder(one),

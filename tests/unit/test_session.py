@@ -165,6 +165,16 @@ def test_every_byte_is_a_sign_of_life() -> None:
     assert one.overdue(19.0) is not None
 
 
+def test_how_long_a_client_has_been_silent() -> None:
+    one = session(now=100.0)
+    assert one.silent_for(103.0) == 3.0
+    one.binary(b"\x1a", 104.0)
+    one.binary(b"", 105.0)
+    assert one.silent_for(106.5) == 2.5
+    one.resumed(107.0)
+    assert one.silent_for(107.5) == 0.5
+
+
 def test_bytes_without_media_are_not_enough() -> None:
     one = session()
     for now in range(10):

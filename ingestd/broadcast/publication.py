@@ -1,0 +1,129 @@
+"""A publisher's hold on a channel, from its admission until its connection is gone.
+
+There is one for a channel at most. A newcomer that takes over fences it off: from that moment
+nothing of it reaches the broadcast any more, whatever its connection still reads, so bytes of two
+connections never mix.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from ingestd.broadcast.broadcast import Broadcast
+from ingestd.broadcast.epoch import Epoch
+from ingestd.broadcast.recording import Recording
+from ingestd.container.model import Fragment, InitSegment
+from ingestd.errors import Code, Refusal, Refused
+
+
+class Registry(Protocol):
+    """What a publication asks of the registry."""
+
+    def open_plainly(self, channel: str, title: str) -> Broadcast: ...
+    def release(self, publication: Publication) -> None: ...
+    def count(self, size: int) -> None: ...
+
+
+class Publication:
+    """One connection's right to feed a broadcast.
+
+    A resumable one has its ``broadcast`` from the start; a plain one makes it, or goes on with an
+    interrupted one, when its first init segment comes.
+    """
+
+    def __init__(
+        self, registry: Registry, channel: str, title: str, broadcast: Broadcast | None = None
+    ) -> None:
+        self.channel = channel
+        self.broadcast = broadcast
+        self.fenced = asyncio.Event()  # its connection has to go
+        self.verdict: Refusal | None = None  # why
+        self._registry = registry
+        self._title = title
+        self._resumable = broadcast is not None
+        self._epoch: Epoch | None = broadcast.reception.newest if broadcast else None
+        self._uncounted = 0  # bytes that came before there was a broadcast to count them for
+        self._heard = time.monotonic()
+        self._blocked = False  # it is not read, so its silence is ours
+
+    # What arrives
+
+    def begin(self, init: InitSegment) -> None:
+        """An init segment: it makes the broadcast, or begins an epoch of it; raises :class:`Refused`."""
+        if self.broadcast is None:
+            self.broadcast = self._registry.open_plainly(self.channel, self._title)
+            self.broadcast.continued_plainly()
+        elif not self._resumable:
+            self.broadcast.next_epoch()
+        self._epoch = self.broadcast.begin_epoch(init)
+
+    def append(self, fragment: Fragment) -> None:
+        assert self._epoch is not None, "a fragment before its init segment"
+        self._epoch.append(fragment)
+
+    def next_epoch(self, recording: Recording) -> None:
+        """A resumable publisher starts another recording."""
+        assert self.broadcast is not None
+        self.broadcast.next_epoch(recording)
+        self._epoch = None
+
+    def count(self, size: int) -> None:
+        """A message of ``size`` bytes came."""
+        self._heard = time.monotonic()
+        self._registry.count(size)
+        self._uncounted += size
+        if self.broadcast:
+            self.broadcast.received += self._uncounted
+            self._uncounted = 0
+
+    def silent_for(self, now: float) -> float:
+        """Seconds (monotonic clock) since anything came, while it was being read."""
+        return 0.0 if self._blocked else now - self._heard
+
+    # Backpressure
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another message may be read at once."""
+        return self._epoch is None or self._epoch.has_room()
+
+    async def room(self) -> None:
+        """Until another message may be read: the backpressure that reaches the publisher's TCP.
+
+        Raises :class:`Refused` when the broadcast was given up.
+        """
+        self._blocked = True
+        try:
+            while self._epoch and self.broadcast:
+                if not self.broadcast.open:
+                    raise Refused(Refusal(Code.INTERNAL, self.broadcast.failure or "The broadcast is over."))
+                if self._epoch.has_room():
+                    return
+                self._epoch.changed.clear()
+                await self._epoch.changed.wait()
+        finally:
+            self._blocked = False
+            self._heard = time.monotonic()
+
+    # The end
+
+    def fence(self, verdict: Refusal) -> None:
+        """Take the channel away from it; its connection ends with ``verdict``."""
+        if self.verdict is None:
+            self._registry.release(self)
+            self.verdict = verdict
+            self.fenced.set()
+
+    def stop(self) -> None:
+        """The publisher says that this was all."""
+        if self.broadcast and self.verdict is None:
+            self.broadcast.stop()
+
+    def close(self) -> None:
+        """The connection is gone."""
+        if self.verdict is None:
+            self._registry.release(self)
+            if self.broadcast and self.broadcast.open:
+                self.broadcast.publisher_left()

@@ -1,0 +1,106 @@
+"""The publisher's side of a broadcast: its epochs as they arrive, and how a publisher goes on.
+
+A publisher that was cut off is told what to send: the number of an epoch and the byte to go on from.
+While the daemon lives that is the byte after the last one received; the recording, with half an
+element in it perhaps, waits here. After a restart of the daemon it is the unit that holds the
+commit point, from the journal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ingestd.broadcast.epoch import Bounds, Epoch
+from ingestd.broadcast.recording import Recording
+from ingestd.container.model import InitSegment
+from ingestd.container.splitter import parse_init
+from ingestd.encoder.ladder import Rendition
+from ingestd.errors import Code, Refusal, Refused
+from ingestd.journal.journal import Damaged, EpochRow
+
+_AHEAD = 3600.0  # seconds that the dates of a recording may run ahead of the clock
+_WAITING_EPOCHS = 8  # recordings that may wait behind the one that is being encoded
+
+Ladder = Callable[[InitSegment], tuple[Rendition, ...]]
+
+
+class Reception:
+    """The epochs of one broadcast from its publisher to the encoder's queue."""
+
+    def __init__(self, bounds: Bounds, ladder: Ladder, *, resumable: bool) -> None:
+        self.resumable = resumable  # its publisher keeps what is not acked
+        self.number = 0  # of the epoch that is being received
+        self.recording = Recording()  # of that epoch, where the publisher is resumable
+        self.newest: Epoch | None = None  # that epoch, as soon as its init segment is here
+        self.waiting: deque[Epoch] = deque()  # for the encoder
+        self.source: InitSegment | None = None
+        self._bounds = bounds
+        self._ladder = ladder
+        self._date = 0.0  # Unix time at which the next epoch may begin at the earliest
+
+    def restore(self, rows: list[EpochRow]) -> None:
+        """Go on with the first epoch that the journal does not call delivered.
+
+        Raises :class:`Damaged`.
+        """
+        row = next((row for row in rows if row.total is None), None)
+        if row:
+            init = parse_init(row.init)
+            if init is None:
+                raise Damaged("an init segment cannot be read")
+            epoch = Epoch.restore(row, init, self._ladder(init), self._bounds)
+            self.number, self.newest, self.source = row.number, epoch, init
+            self.recording = Recording.resume(init, row.offset, row.prefix)
+            self.waiting.append(epoch)
+        elif rows:
+            self.number = rows[-1].number
+            self.recording = Recording(received=rows[-1].total or 0)
+            self.recording.finish()
+
+    def begin(self, init: InitSegment) -> Epoch:
+        """The init segment of the epoch under way has come.
+
+        Raises :class:`Refused` when recordings come faster than they can be encoded.
+        """
+        if len(self.waiting) >= _WAITING_EPOCHS:
+            raise Refused(Refusal(Code.MALFORMED, "The recorder is restarted too often."))
+        wall = max(time.time(), self._date)
+        epoch = Epoch(self.number, init, self._ladder(init), self._bounds, wall)
+        self.newest = epoch
+        self.source = init
+        self.waiting.append(epoch)
+        return epoch
+
+    def finish(self) -> None:
+        """Nothing more of the epoch under way will come."""
+        if self.newest and not self.newest.buffer.complete:
+            self.newest.finish(self.recording.received if self.resumable else None)
+            # dates never go back, and a client's time stamps do not reach far into the future
+            self._date = min(self.newest.end_date, time.time() + _AHEAD)
+
+    def advance(self, recording: Recording | None = None) -> None:
+        """The next epoch begins."""
+        self.finish()
+        self.number += 1
+        self.recording = recording or Recording()
+        self.newest = None
+
+    def resume(self, epoch: int, held_from: int | None) -> None:
+        """A publisher comes back that holds its recording from byte ``held_from`` of ``epoch`` on.
+
+        Afterwards ``number`` and ``recording.received`` say what it has to send. Raises
+        :class:`Refused` when the two do not meet.
+        """
+        if not self.resumable:
+            raise Refused(Refusal(Code.NO_SUCH_BROADCAST, "Another program went on with this broadcast."))
+        if epoch == self.number + 1 and self.recording.complete:
+            self.advance()
+        if epoch > self.number:
+            words = f"Epoch {epoch} is not known here: the recording is known up to epoch {self.number}."
+            raise Refused(Refusal(Code.NO_SUCH_BROADCAST, words))
+        received = self.recording.received
+        if epoch == self.number and (held_from or 0) > received:
+            words = f"Epoch {epoch} is needed from byte {received} on; it comes from {held_from} on."
+            raise Refused(Refusal(Code.NO_SUCH_BROADCAST, words))

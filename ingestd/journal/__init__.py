@@ -1,0 +1,1 @@
+"""What open broadcasts need to live on after the daemon was killed, on disk."""
