@@ -265,7 +265,7 @@ class Broadcast:
 
     async def _watch_window(self) -> None:
         """End a broadcast whose publisher does not come back: what was received is delivered."""
-        while self.order is Order.LIVE:
+        while self.open and self.order is Order.LIVE:
             left = self._gone_at + self.terms.resume_window - time.monotonic()
             if not self.publisher_present and left <= 0:
                 self.order = Order.STOPPED
