@@ -20,7 +20,9 @@ import uvicorn
 from ingestd.broadcast.broadcast import Terms
 from ingestd.broadcast.epoch import Bounds
 from ingestd.broadcast.generation import Works
+from ingestd.broadcast.load import ladder_cost
 from ingestd.broadcast.registry import Broadcasts, Limits
+from ingestd.broadcast.room import Room
 from ingestd.container.model import InitSegment
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.encoder.ladder import Rendition, ladder
@@ -32,6 +34,7 @@ from ingestd.ingest.websocket import Ingest
 from ingestd.metrics import registry
 from ingestd.nginx.config import NginxValues, find_rtmp_module, render, resource
 from ingestd.nginx.server import Nginx, free_port, worker_user
+from ingestd.processes import end_orphans
 from ingestd.settings import Settings, default_data_dir
 from ingestd.tasks import Tasks
 from ingestd.web.health import Health
@@ -105,6 +108,8 @@ class Daemon:
         hls_root = self._data / "hls"
         for directory in (hls_root / "public", hls_root / "private", self._data / "scratch"):
             directory.mkdir(parents=True, exist_ok=True)
+        if orphans := await end_orphans([self._data / name for name in ("scratch", "nginx")]):
+            log.warning("orphans_ended", pids=orphans)
         async with contextlib.AsyncExitStack() as stack:
             listener = stack.enter_context(_bind(settings.http.bind, settings.http.port, "--http-port"))
             listener.listen(_BACKLOG)
@@ -116,7 +121,10 @@ class Daemon:
                 nginx, hls_port, rtmp_port = await self._start_nginx(hls_root, http_port)
                 stack.push_async_callback(nginx.close)
             broadcasts = Broadcasts(
-                _terms(settings, self._data, rtmp_port), _limits(settings), self._data / "journal"
+                _terms(settings, self._data, rtmp_port),
+                _limits(settings),
+                self._data / "journal",
+                _room(settings),
             )
             broadcasts.start()
             stack.push_async_callback(broadcasts.close)
@@ -184,7 +192,13 @@ class Daemon:
         config = directory / "nginx.conf"
         config.write_text(render(values), encoding="utf-8")
         ports = [(_reachable(bind), hls_port), (_LOOPBACK, rtmp_port)]
-        return Nginx(settings.nginx.program, config, ports, settings.encoder.stop_timeout)
+        return Nginx(
+            settings.nginx.program,
+            config,
+            ports,
+            settings.nginx.stop_timeout,
+            hang_timeout=settings.nginx.hang_timeout,
+        )
 
     def _announce(self, addresses: Addresses, credentials: Credentials) -> None:
         """Say where to go; write the ready file."""
@@ -275,13 +289,15 @@ def _terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
         return ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate, encoder.preset)
 
     works = Works(
-        encoder=EncoderSettings(encoder.ffmpeg, data / "scratch", encoder.stop_timeout),
+        encoder=EncoderSettings(encoder.ffmpeg, data / "scratch", encoder.nice, encoder.memory_limit),
         rtmp=f"rtmp://{_authority(settings.rtmp.host, rtmp_port)}/live",
         segment=hls.segment,
         frame_rate=encoder.frame_rate,
         preset=encoder.preset,
         poll=hls.poll,
         stall_timeout=encoder.stall_timeout,
+        slow_timeout=encoder.slow_timeout,
+        climb_after=encoder.climb_after,
     )
     return Terms(
         works=works,
@@ -305,6 +321,13 @@ def _limits(settings: Settings) -> Limits:
         settings.hls.keep_ended,
         settings.ingest.silent_after,
     )
+
+
+def _room(settings: Settings) -> Room:
+    encoder = settings.encoder
+    sizes = [(rung.height * 16 // 9, rung.height) for rung in encoder.ladder]
+    cost = ladder_cost(sizes, encoder.frame_rate, encoder.preset)
+    return Room(cost, encoder.preset, settings.ingest.max_load)
 
 
 def _ingest(settings: Settings, broadcasts: Broadcasts, credentials: Credentials) -> Ingest:

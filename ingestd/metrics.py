@@ -44,6 +44,13 @@ class IngestdCollector(Collector):
         yield CounterMetricFamily("ingestd_received_bytes", "Bytes from publishers.", totals.received)
         segments = totals.segments + sum(one.delivery.segments for one in self._broadcasts)
         yield CounterMetricFamily("ingestd_segments", "Segments listed in public playlists.", segments)
+        given_up = totals.given_up + sum(one.given_up for one in self._broadcasts)
+        yield CounterMetricFamily(
+            "ingestd_given_up_bytes", "Media that the replay buffer could not hold for a restart.", given_up
+        )
+        yield CounterMetricFamily(
+            "ingestd_resumes", "Publishers that went on with a broadcast.", totals.resumes
+        )
         refusals = CounterMetricFamily(
             "ingestd_refusals", "Publishers refused or dropped, by reason.", labels=["reason"]
         )
@@ -66,7 +73,9 @@ class IngestdCollector(Collector):
         restarts = CounterMetricFamily(
             "ingestd_encoder_restarts", "Generations that ended early, by reason.", labels=["reason"]
         )
-        every = sum((one.restarts for one in self._broadcasts), self._broadcasts.totals.restarts.copy())
+        every = sum(
+            (one.supervisor.restarts for one in self._broadcasts), self._broadcasts.totals.restarts.copy()
+        )
         for reason, number in every.items():
             restarts.add_metric([reason], number)
         yield restarts
@@ -92,9 +101,9 @@ class IngestdCollector(Collector):
         for one in self._broadcasts:
             labels = [one.id, one.channel]
             lag.add_metric(labels, one.commit_lag)
-            if one.encoder:
-                speed.add_metric(labels, one.encoder.progress.speed)
-                fps.add_metric(labels, one.encoder.progress.fps)
+            if one.supervisor.encoder:
+                speed.add_metric(labels, one.supervisor.encoder.progress.speed)
+                fps.add_metric(labels, one.supervisor.encoder.progress.fps)
             seconds, resident = encoder_usage(one)
             cpu.add_metric(labels, seconds)
             memory.add_metric(labels, resident)
@@ -103,10 +112,10 @@ class IngestdCollector(Collector):
 
 def encoder_usage(one: Broadcast) -> tuple[float, int]:
     """CPU-seconds and resident bytes of a broadcast's encoder; zeros when none runs."""
-    if one.encoder is None:
+    if one.supervisor.encoder is None:
         return 0.0, 0
     try:
-        process = psutil.Process(one.encoder.pid)
+        process = psutil.Process(one.supervisor.encoder.pid)
         times = process.cpu_times()
         return times.user + times.system, process.memory_info().rss
     except psutil.Error:

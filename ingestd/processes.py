@@ -1,8 +1,10 @@
 """Child processes: none outlives its owner, none inherits what it should not have.
 
 Every child gets a process group of its own, a signal from the kernel when its parent dies, no
-core dumps, a bounded number of descriptors, no way to gain privileges, a scratch directory and an
-environment with nothing of ours in it.
+core dumps, a bounded number of descriptors, bounds on memory and priority where it is asked for, no
+way to gain privileges, a scratch directory and an environment with nothing of ours in it. What the
+kernel's signal missed (a parent that dies in the same moment as it makes a child, an nginx that was
+stopped) :func:`end_orphans` ends when the next daemon starts.
 """
 
 from __future__ import annotations
@@ -12,17 +14,25 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+import psutil
 
 from ingestd.errors import StartError
 from ingestd.tasks import Tasks
 
+_MIB = 1024 * 1024
 _LAST_LINES = 40
 _LINE_LIMIT = 64 * 1024  # bytes; a longer line is cut by the reader
 _LAST_WORDS_SECONDS = 2.0  # for reading stderr to its end, should something else still hold the pipe
+_ORPHANS_SECONDS = 2.0  # until what was killed is gone; a process that hangs in the kernel may stay
+_ORPHANS_POLL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +55,17 @@ class Exit:
 class Child:
     """One process, one life."""
 
-    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
+        """Raises OSError where there is no room for another descriptor."""
         self._process = process
         self._tasks = Tasks(f"child/{name}-{process.pid}")
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
-        self._exit: Exit | None = None  # once it is reaped, its number may be another's
+        self._exit: Exit | None = None
         self._errors: asyncio.Task[None] | None = None
+        self._pipes: list[asyncio.ReadTransport] = []
+        self._gone = asyncio.Event()
+        self._watched = os.pidfd_open(process.pid)
+        asyncio.get_running_loop().add_reader(self._watched, self._reap)
         self.pid = process.pid
 
     @classmethod
@@ -65,36 +80,49 @@ class Child:
         ignore: tuple[str, ...] = (),
         death_signal: str = "KILL",
         descriptors: int = 256,
+        nice: int = 0,
+        memory: int = 0,
     ) -> Child:
         """Start ``argv`` (never through a shell); every line of its stderr goes to ``on_line``.
 
-        Lines that contain one of ``ignore`` are neither reported nor kept.
+        Lines that contain one of ``ignore`` are neither reported nor kept. ``nice`` is added to our
+        own niceness. ``memory`` bounds heap, private mappings and stacks of threads (RLIMIT_DATA),
+        in MiB; 0: no bound. Raises :class:`StartError` when the machine has no room for a process.
         """
         guard = ["setpriv", "--pdeathsig", death_signal, "--no-new-privs"]
-        files = min(descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # only root may go above
-        limits = ["prlimit", "--core=0", f"--nofile={files}:{files}"]
         try:
-            process = await asyncio.create_subprocess_exec(
-                *guard,
-                *limits,
-                *argv,
-                stdin=stdin if stdin is not None else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=cwd,
-                env=clean_environment(cwd),
-                start_new_session=True,
-                limit=_LINE_LIMIT,
-            )
+            process = _spawn([*guard, *_limits(descriptors, nice, memory), *argv], cwd, stdin)
         except OSError as error:
             raise StartError(f"{name} cannot be started: {error}") from error
-        child = cls(process, name)
-        child._errors = child._tasks.spawn(child._read_errors(on_line, ignore), "stderr")
+        try:
+            child = cls(process, name)
+        except OSError as error:
+            _discard(process)
+            raise StartError(f"{name} cannot be watched: {error}") from error
+        try:
+            await child._connect(on_line, ignore)
+        except BaseException:
+            await child.stop(0)
+            raise
         return child
 
-    async def _read_errors(self, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]) -> None:
-        assert self._process.stderr is not None
-        async for line in _lines(self._process.stderr):
+    async def _connect(self, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]) -> None:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self._output = await self._reader(self._process.stdout)
+        errors = await self._reader(self._process.stderr)
+        self._errors = self._tasks.spawn(self._read_errors(errors, on_line, ignore), "stderr")
+
+    async def _reader(self, pipe: IO[bytes]) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader(limit=_LINE_LIMIT)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        self._pipes.append(transport)
+        return reader
+
+    async def _read_errors(
+        self, errors: asyncio.StreamReader, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]
+    ) -> None:
+        async for line in _lines(errors):
             if any(words in line for words in ignore):
                 continue
             self._lines.append(line)
@@ -103,38 +131,86 @@ class Child:
 
     def output(self) -> AsyncIterator[str]:
         """The lines of its stdout."""
-        assert self._process.stdout is not None
-        return _lines(self._process.stdout)
+        return _lines(self._output)
 
     @property
     def running(self) -> bool:
         return self._process.returncode is None
 
+    def _reap(self) -> None:
+        if self._process.poll() is not None:
+            self._unwatch()
+            self._gone.set()
+
+    def _unwatch(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._watched)
+        os.close(self._watched)
+
     async def wait(self) -> Exit:
         """Until it has ended and all its stderr was read."""
+        await self._gone.wait()
         if self._exit is not None:
             return self._exit
-        code = await self._process.wait()
         self.signal(signal.SIGKILL)  # whatever it left behind in its group
         if self._errors:
             await asyncio.wait({self._errors}, timeout=_LAST_WORDS_SECONDS)
         await self._tasks.close()
+        for pipe in self._pipes:
+            pipe.close()  # nobody may have read it to its end
+        code = self._process.returncode
         self._exit = Exit(None if code < 0 else code, -code if code < 0 else None, tuple(self._lines))
         return self._exit
 
     def signal(self, number: int) -> None:
         """Send a signal to the whole process group, if any of it is left."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        if self._exit is None:  # once that is known, its number may be another's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
 
     async def stop(self, grace: float) -> Exit:
         """SIGTERM, then SIGKILL after ``grace`` seconds; reaped in any case."""
         if self.running:
             self.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), grace)
+                await asyncio.wait_for(self._gone.wait(), grace)
             self.signal(signal.SIGKILL)
         return await self.wait()
+
+
+def _spawn(command: Sequence[str], cwd: Path, stdin: int | None) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own, with no descriptor of ours but the three that are meant for it.
+
+    Not by asyncio: uvloop hands down every descriptor that can be inherited, and copies of its own.
+    This blocks for the millisecond that vfork and exec take.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=stdin if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        cwd=cwd,
+        env=clean_environment(cwd),
+        start_new_session=True,
+    )
+
+
+def _discard(process: subprocess.Popen[bytes]) -> None:
+    """End a process that has just been started and that nobody will wait for."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()
+
+
+def _limits(descriptors: int, nice: int, memory: int) -> list[str]:
+    """The command that takes resources away from the one that follows it."""
+    files = min(descriptors, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # only root may go above
+    command = ["prlimit", "--core=0", f"--nofile={files}:{files}"]
+    if memory:
+        command += [f"--data={memory * _MIB}:{memory * _MIB}"]
+    return [*command, "nice", "-n", str(nice)] if nice else command
 
 
 def clean_environment(scratch: Path) -> dict[str, str]:
@@ -173,3 +249,49 @@ async def run(argv: Sequence[str], *, name: str, cwd: Path, seconds: float) -> t
     except asyncio.CancelledError:
         await child.stop(0)
         raise
+
+
+async def end_orphans(directories: Sequence[Path]) -> list[int]:
+    """Kill what an earlier life of this daemon left behind; the numbers of the processes.
+
+    Our children work in directories of ours: whatever has one of ``directories``, or a place below
+    it, as its working directory is one of them, with all that it has started itself. Who looks
+    around there in a terminal is spared, and so is what belongs to this life. Returns when they are
+    gone, or after two seconds.
+    """
+    places = [directory.resolve() for directory in directories]
+    deadline = time.monotonic() + _ORPHANS_SECONDS
+    killed: dict[int, None] = {}
+    while found := _orphans(places):
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+                killed[process.pid] = None
+        if time.monotonic() > deadline:
+            break
+        await asyncio.sleep(_ORPHANS_POLL)  # then look again: a master may have made a new worker
+    return list(killed)
+
+
+def _orphans(places: Sequence[Path]) -> list[psutil.Process]:
+    """Masters come before their workers, so that none is left to start a new one."""
+    us = psutil.Process()
+    ours = {us.pid, *(one.pid for one in (*us.parents(), *us.children(recursive=True)))}
+    found: dict[int, psutil.Process] = {}
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid not in ours and _was_ours(process, places):
+                family = (process, *process.children(recursive=True))
+                found |= {one.pid: one for one in family if one.status() != psutil.STATUS_ZOMBIE}
+    return list(found.values())
+
+
+def _was_ours(process: psutil.Process, places: Sequence[Path]) -> bool:
+    """Whether it works in one of our places, without a terminal and in another session than ours."""
+    where = Path(process.cwd())  # AccessDenied for those of other users
+    if not any(where.is_relative_to(place) for place in places):
+        return False
+    # proc(5); psutil knows only the terminals that there were when it was asked first
+    stat = Path(f"/proc/{process.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    session, terminal = stat[3], stat[4]
+    return terminal == "0" and int(session) != os.getsid(0)

@@ -148,11 +148,12 @@ class Encoder(_Section):
         60.0,
         description="Seconds until a dropped rendition is tried again; doubled each time that fails.",
     )
-    nice: int = Field(5, ge=0, le=19, description="Niceness of encoders: 0 as everybody else, 19 last of all.")
+    nice: int = Field(
+        5, ge=0, le=19, description="Niceness of encoders: 0 as everybody else, 19 last of all."
+    )
     memory_limit: int = Field(
         0, ge=0, description="MiB of memory that one encoder may take (RLIMIT_DATA); 0: no limit."
     )
-    stop_timeout: Seconds = Field(5.0, description="Seconds between SIGTERM and SIGKILL for a child.")
     max_restarts: int = Field(
         8, ge=0, description="Restarts in a row without a new segment before a broadcast is given up."
     )
@@ -169,6 +170,7 @@ class Encoder(_Section):
 class Nginx(_Section):
     program: str = Field("nginx", description="The nginx program.")
     rtmp_module: str = Field("", description="Path of ngx_rtmp_module.so. Default: where Debian puts it.")
+    stop_timeout: Seconds = Field(5.0, description="Seconds between SIGTERM and SIGKILL for nginx.")
     hang_timeout: Seconds = Field(
         5.0, description="Seconds without an answer after which an nginx of `ingestd up` is started again."
     )

@@ -1,33 +1,31 @@
-"""The supervisor of one broadcast: many lives of encoders against one lifecycle.
+"""One broadcast: what is wanted of it, what is observed, and who does the work.
 
-A publisher fills epochs; this loop takes them in order and runs generation after generation of
-the encoder until each epoch stands in the playlist. It owns every task of the broadcast.
+A publisher fills epochs (reception); the loop here takes them in order and has each delivered
+(supervisor) until nothing is left to come. It owns every task of the broadcast.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import json
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from ingestd.broadcast.backoff import Backoff
 from ingestd.broadcast.epoch import Bounds, Epoch
-from ingestd.broadcast.generation import Generation, Outcome, Reason, Works
+from ingestd.broadcast.generation import Works
 from ingestd.broadcast.ledger import Ledger
 from ingestd.broadcast.lifecycle import FINAL, SENTENCES, Event, Order, State, step
 from ingestd.broadcast.posters import Posters
 from ingestd.broadcast.reception import Ladder, Reception
 from ingestd.broadcast.recording import Recording
+from ingestd.broadcast.report import Report
+from ingestd.broadcast.supervisor import GiveUp, Limits, Supervisor
 from ingestd.container.model import InitSegment
 from ingestd.delivery.delivery import Delivery, Round
-from ingestd.encoder.encoder import Encoder
-from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import BroadcastRow, Journal, Kept
 from ingestd.tasks import Tasks
 
@@ -73,12 +71,12 @@ class Broadcast:
         self.failure = ""  # why it failed, in a plain sentence
         self.started_at = row.started_at
         self.ended_at: float | None = None
-        self.restarts: Counter[str] = Counter()
-        self.generations = kept.generations if kept else 0
         self.received = 0  # bytes
         self.reception = Reception(terms.bounds, terms.ladder, resumable=row.resumable)
         self.ledger = Ledger(journal, row)
         self.delivery = _delivery(row, terms, self.ledger.record)
+        limits = Limits(terms.max_restarts, terms.resume_window)
+        self.supervisor = Supervisor(row.id, self.delivery, self.ledger, terms.works, limits, self._on)
         self.posters = Posters(
             self.delivery,
             terms.works.encoder.program,
@@ -93,10 +91,9 @@ class Broadcast:
         self.terms = terms
         self._report = changed
         self._epoch: Epoch | None = None
+        self._given_up = 0
         self._delivered = 0.0  # media time of the epochs that are done
         self._idle = asyncio.Event()  # nothing waits for the encoder
-        self._generation: Generation | None = None
-        self._backoff = Backoff(terms.max_restarts)
         self._wake = asyncio.Event()
         self._gone_at = time.monotonic()
         self._log = log.bind(broadcast=row.id, channel=row.channel)
@@ -112,6 +109,8 @@ class Broadcast:
         self.reception.restore(kept.epochs)
         journal.forget_epochs(self.reception.number)
         self.delivery.restore(kept, time.monotonic())
+        reports = [Report.from_json(json.dumps(report)) for report in kept.reports]
+        self.supervisor.restore(reports, kept.generations)
         self._delivered = sum(
             max([*row.commits.values(), row.start]) - row.start for row in kept.epochs if row.total
         )
@@ -192,8 +191,12 @@ class Broadcast:
 
     @property
     def message(self) -> str:
-        """The state in a plain sentence."""
-        return f"{SENTENCES[self.state]} {self.failure}".strip()
+        """The state in plain sentences."""
+        if self.state is State.BACKING_OFF and self.supervisor.trouble:
+            return self.supervisor.trouble
+        said = f"{SENTENCES[self.state]} {self.failure}".strip()
+        left_out = ", ".join(made.name for made in self.supervisor.dropped)
+        return f"{said} {left_out} is left out for now: the server is too slow for it." if left_out else said
 
     @property
     def media_time(self) -> float:
@@ -202,21 +205,15 @@ class Broadcast:
         return self._delivered + (max(0.0, epoch.commit - epoch.start) if epoch else 0.0)
 
     @property
+    def given_up(self) -> int:
+        """Bytes that the replay buffer had to let go of before they stood in the playlist."""
+        return self._given_up + (self._epoch.buffer.given_up if self._epoch else 0)
+
+    @property
     def commit_lag(self) -> float:
         """Seconds that were received but do not stand in the playlist yet."""
         waiting = [*([self._epoch] if self._epoch else []), *self.reception.waiting]
         return sum(epoch.lag for epoch in waiting)
-
-    @property
-    def dropped(self) -> list[Rendition]:
-        """Renditions that are not encoded at present, since the machine is too slow for them."""
-        epoch = self._epoch
-        return [made for made in epoch.renditions if made not in epoch.active] if epoch else []
-
-    @property
-    def encoder(self) -> Encoder | None:
-        """The encoder that runs now."""
-        return self._generation.encoder if self._generation else None
 
     # The supervisor
 
@@ -236,9 +233,10 @@ class Broadcast:
             while epoch := await self._next_epoch():
                 self._epoch = epoch
                 self.ledger.deliver(epoch)
-                await self._deliver(epoch)
+                await self.supervisor.deliver(epoch)
                 await self.ledger.delivered()
                 self.news.set()
+                self._given_up = self.given_up
                 self._delivered, self._epoch = self.media_time, None
             self._finish(Event.DELIVERED)
         except asyncio.CancelledError:  # the daemon stops: the journal knows how to go on
@@ -276,54 +274,6 @@ class Broadcast:
             else:
                 await _wait(self.over, 1.0 if self.publisher_present else min(1.0, left))
 
-    async def _deliver(self, epoch: Epoch) -> None:
-        """Generation after generation until all of the epoch stands in the playlist."""
-        while (first := await epoch.first_to_replay()) is not None:
-            generation = Generation(
-                self.generations, self.id, epoch, self.delivery, self.terms.works, self._notify
-            )
-            self._generation = generation
-            self.generations += 1
-            structlog.contextvars.bind_contextvars(generation=generation.number)
-            self.ledger.generation(generation.number, {})
-            try:
-                outcome = await generation.run(first)
-            finally:
-                self._generation = None
-            if outcome.reason is None:
-                return
-            await self._recover(outcome)
-
-    def _notify(self, event: Event) -> None:
-        if event is Event.SEGMENT:
-            self._backoff.succeed()
-            self.ledger.acknowledge()
-        self._on(event)
-
-    async def _recover(self, outcome: Outcome) -> None:
-        assert outcome.reason is not None
-        self.restarts[outcome.reason.value] += 1
-        self._on(Event.ENCODER_DIED)
-        wait = self._backoff.fail(random.random())
-        if wait is None and outcome.reason is Reason.TARGET and self._waits_for_target():
-            wait = self._backoff.cap
-        self._log.warning(
-            "encoder_died",
-            reason=outcome.reason.value,
-            exit=str(outcome.exit),
-            retry_in=wait,
-            lines=outcome.exit.lines,
-        )
-        if wait is None:
-            raise GiveUp(f"The encoder died {self._backoff.failures} times in a row, last by {outcome.exit}")
-        await asyncio.sleep(wait)
-        if self.open:
-            self._on(Event.RESTART)
-
-    def _waits_for_target(self) -> bool:
-        """nginx-rtmp that is away is no crash loop: it is waited for as a publisher is."""
-        return self._epoch is not None and self._epoch.lag < self.terms.resume_window
-
     def _finish(self, event: Event) -> None:
         """The last transition, once; whatever stands in the playlist stays playable."""
         try:
@@ -352,10 +302,6 @@ class Broadcast:
         if not self.reception.resumable or self.order is Order.STOPPED:
             await _wait(self._idle, _DRAIN_SECONDS)
         await self._tasks.close()
-
-
-class GiveUp(Exception):
-    """A failure that another generation would meet again."""
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:

@@ -6,15 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import structlog
 
 from ingestd.broadcast.epoch import Epoch
+from ingestd.broadcast.failures import Reason, classify
 from ingestd.broadcast.lifecycle import Event
+from ingestd.broadcast.pace import Pace, Verdict, crawls
+from ingestd.broadcast.report import Report
 from ingestd.delivery.delivery import Delivery, stream_name
-from ingestd.encoder.argv import Plan
+from ingestd.encoder.argv import Plan, argv
 from ingestd.encoder.encoder import Encoder, EncoderSettings
+from ingestd.encoder.progress import Progress
 from ingestd.errors import StartError
 from ingestd.processes import Exit
 from ingestd.tasks import Tasks
@@ -24,35 +27,8 @@ log = structlog.get_logger("ingestd.generation")
 # After FFmpeg is gone nginx-rtmp closes the segment under way at once; this bounds a hung one.
 _SETTLE_SECONDS = 2.0
 _DISK_SECONDS = 1.0  # between two tries to write on a full disk
+_STALLED_SEGMENTS = 3
 _SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
-
-
-class Reason(StrEnum):
-    """Why a generation ended before its work was done: the label of the restart metric."""
-
-    KILLED = "killed"  # by a signal that we did not send
-    TARGET = "rtmp_target"  # nginx-rtmp is not there, or refuses
-    INPUT = "input"  # FFmpeg cannot decode what it gets
-    STALLED = "stalled"  # no segment came in time, so we ended it
-    NOT_STARTED = "not_started"  # the machine has no room for another process
-    EXITED = "exited"  # anything else
-
-
-_WORDS = (
-    (Reason.TARGET, ("Connection refused", "Broken pipe", "Connection reset", "rtmp://", "RTMP_")),
-    (
-        Reason.INPUT,
-        ("Invalid data found", "Decoder (codec", "Unsupported codec", "EBML header parsing failed"),
-    ),
-)
-
-
-def classify(ended: Exit) -> Reason:
-    """The reason in one word, from signal, exit code and last words."""
-    if ended.signal:
-        return Reason.KILLED
-    text = "\n".join(ended.lines[-10:])
-    return next((reason for reason, words in _WORDS if any(word in text for word in words)), Reason.EXITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +37,7 @@ class Outcome:
 
     reason: Reason | None
     exit: Exit
+    report: Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +51,8 @@ class Works:
     preset: str
     poll: float
     stall_timeout: float
+    slow_timeout: float = 10.0
+    climb_after: float = 60.0
 
 
 class Generation:
@@ -86,36 +65,62 @@ class Generation:
         epoch: Epoch,
         delivery: Delivery,
         works: Works,
+        pace: Pace,
+        patience: float,
         notify: Callable[[Event], None],
     ) -> None:
+        """``patience``: seconds without a new segment, while media waits, that it gets."""
         self.number = number
         self.encoder: Encoder | None = None
         self._broadcast = broadcast
         self._epoch = epoch
         self._delivery = delivery
         self._works = works
+        self._pace = pace
+        self._patience = patience
         self._notify = notify
-        self._stalled = False
+        self._cut: Reason | None = None  # why we ended it
         self._fresh_at = 0.0
+        self._started_at = time.time()
+        self._started = time.monotonic()
+        self._origin = epoch.commit
 
     async def run(self, first: int) -> Outcome:
         """Encode the epoch from fragment ``first`` on until it is complete or the encoder dies."""
         epoch = self._epoch
         epoch.fed = first
         self._delivery.begin(self.number, epoch.date, epoch.active, epoch.commits)
+        self._pace.begin(len(epoch.renditions) - len(epoch.active))
+        plan = self._plan()
         try:
             self.encoder = await Encoder.start(
-                self._plan(), epoch.buffer, epoch.fed, self._works.encoder, self._drained
+                plan, epoch.buffer, epoch.fed, self._works.encoder, self._drained
             )
         except (StartError, OSError) as error:  # no descriptors, no memory: that may pass
-            return Outcome(Reason.NOT_STARTED, Exit(None, None, (str(error),)))
+            return self._outcome(plan, Reason.NOT_STARTED, Exit(None, None, (str(error),)))
         epoch.on_arrival = self.encoder.feed.pump
         log.info("encoder_started", pid=self.encoder.pid, epoch=epoch.number, origin=round(epoch.commit, 3))
         ended = await self._attend(self.encoder)
         reason = self._reason(ended)
         if not await self._settle(final=reason is None):
             reason = reason or Reason.EXITED  # a segment is missing: what is not listed is made again
-        return Outcome(reason, ended)
+        return self._outcome(plan, reason, ended)
+
+    def _outcome(self, plan: Plan, reason: Reason | None, ended: Exit) -> Outcome:
+        report = Report.of(
+            number=self.number,
+            epoch=self._epoch.number,
+            argv=argv(self._works.encoder.program, plan),
+            renditions=[made.name for made in plan.renditions],
+            origin=self._origin,
+            commit=self._epoch.commit,
+            started_at=self._started_at,
+            lifetime=time.monotonic() - self._started,
+            reason=reason,
+            ended=ended,
+            progress=self.encoder.progress if self.encoder else Progress(),
+        )
+        return Outcome(reason, ended, report)
 
     async def _attend(self, encoder: Encoder) -> Exit:
         """Watch the playlist until the encoder has ended; never leave it behind."""
@@ -128,7 +133,7 @@ class Generation:
             self._epoch.on_arrival = None
             self._epoch.fed = 0  # no encoder has anything: what is here has to stay
             await tasks.close()
-            await encoder.stop(0)  # it is over, or the daemon stops: what is not listed is made again
+            await encoder.stop()
 
     def _plan(self) -> Plan:
         names = [made.name for made in self._epoch.active]
@@ -156,18 +161,30 @@ class Generation:
             raise
 
     async def _watch(self, encoder: Encoder) -> None:
-        """Look at the private playlists; nothing new for too long while media waits is a stall."""
+        """Look at the private playlists: is there anything new, does it stall, is it too slow?"""
         while True:
             await asyncio.sleep(self._works.poll)
             self._collect()
-            if self._is_stalled():
-                self._stalled = True
-                log.warning(
-                    "encoder_stalled", seconds=self._works.stall_timeout, lag=round(self._epoch.lag, 1)
-                )
-                self._notify(Event.STALL)
+            if self._cut is None and (reason := self._judge(encoder)):
+                self._cut = reason
                 encoder.kill()  # a stopped or hung process does not answer to SIGTERM
-                self._fresh_at = time.monotonic()
+
+    def _judge(self, encoder: Encoder) -> Reason | None:
+        """Why the encoder has to be replaced now."""
+        lag, several = self._epoch.lag, len(self._epoch.active) > 1
+        match self._pace.look(time.monotonic(), lag, self._epoch.commit):
+            case Verdict.DROP if several:
+                return Reason.TOO_SLOW
+            case Verdict.CLIMB:
+                return Reason.PLANNED
+        if not self._is_stalled():
+            return None
+        log.warning("encoder_stalled", seconds=self._patience, lag=round(lag, 1))
+        progress = encoder.progress
+        if several and crawls(progress.frames, progress.fps, self._works.frame_rate):
+            return Reason.TOO_SLOW
+        self._notify(Event.STALL)
+        return Reason.STALLED
 
     def _collect(self, *, final: bool = False) -> bool:
         """List what is new; False when the disk did not take it, and it has to be tried again."""
@@ -183,11 +200,15 @@ class Generation:
         return True
 
     def _is_stalled(self) -> bool:
-        """Media of more than two segments waits, or the last of it, and no new segment came in time."""
+        """Media of three segments waits, or the last of it, and no new segment came in time.
+
+        What lies in an open segment and in the encoder is less than that: it also waits when the
+        publisher is cut off, and then nothing is wrong here.
+        """
         now = time.monotonic()
-        if self._epoch.lag < 2 * self._works.segment and not self._epoch.buffer.complete:
+        if self._epoch.lag < _STALLED_SEGMENTS * self._works.segment and not self._epoch.buffer.complete:
             self._fresh_at = now
-        return now - self._fresh_at > self._works.stall_timeout
+        return now - self._fresh_at > self._patience
 
     async def _settle(self, *, final: bool) -> bool:
         """List what nginx-rtmp closes now that its publisher is gone; whether that was all of it."""
@@ -203,7 +224,7 @@ class Generation:
         return complete
 
     def _reason(self, ended: Exit) -> Reason | None:
-        if self._stalled:
-            return Reason.STALLED
+        if self._cut:
+            return self._cut
         fed = self.encoder is not None and self.encoder.feed.finished
         return None if ended.ok and fed else classify(ended)

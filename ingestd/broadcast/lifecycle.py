@@ -38,6 +38,8 @@ class Event(StrEnum):
     STALL = "stall"  # nothing new for too long while media waits
     ENCODER_DIED = "encoder_died"  # a generation ended before its work was done
     RESTART = "restart"  # the next generation starts
+    TOO_SLOW = "too_slow"  # the next generation starts without the top rendition
+    CLIMB = "climb"  # the next generation starts with one rendition more
     PUBLISHER_LEFT = "publisher_left"  # the connection is gone without a word
     PUBLISHER_BACK = "publisher_back"  # a publisher goes on within the resume window
     STOP = "stop"  # the publisher says that the recording is complete
@@ -58,6 +60,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         _E.STALL: _S.STALLED,
         _E.ENCODER_DIED: _S.BACKING_OFF,
         _E.RESTART: _S.STARTING,
+        _E.TOO_SLOW: _S.STARTING,
+        _E.CLIMB: _S.STARTING,
     },
     _S.LIVE: {
         **_RUNNING,
@@ -65,12 +69,16 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         _E.STALL: _S.STALLED,
         _E.ENCODER_DIED: _S.BACKING_OFF,
         _E.RESTART: _S.STARTING,
+        _E.TOO_SLOW: _S.STARTING,
+        _E.CLIMB: _S.STARTING,
     },
     _S.STALLED: {
         **_RUNNING,
         _E.SEGMENT: _S.LIVE,
         _E.STALL: _S.STALLED,
         _E.ENCODER_DIED: _S.BACKING_OFF,
+        _E.TOO_SLOW: _S.STARTING,
+        _E.CLIMB: _S.STARTING,
     },
     _S.BACKING_OFF: {
         **_RUNNING,
@@ -83,6 +91,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         _E.STALL: _S.INTERRUPTED,
         _E.ENCODER_DIED: _S.INTERRUPTED,
         _E.RESTART: _S.INTERRUPTED,
+        _E.TOO_SLOW: _S.INTERRUPTED,
+        _E.CLIMB: _S.INTERRUPTED,
         _E.PUBLISHER_BACK: _S.STARTING,
         _E.STOP: _S.ENDING,
         _E.WINDOW_OVER: _S.ENDING,
@@ -93,6 +103,8 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
         _E.STALL: _S.ENDING,
         _E.ENCODER_DIED: _S.ENDING,
         _E.RESTART: _S.ENDING,
+        _E.TOO_SLOW: _S.ENDING,
+        _E.CLIMB: _S.ENDING,
         _E.DELIVERED: _S.ENDED,
         _E.GIVE_UP: _S.FAILED,
     },
@@ -122,6 +134,7 @@ def step(state: State, event: Event) -> State:
 def diagram() -> str:
     """The table as a Mermaid state diagram; events that change nothing are left out."""
     lines = ["stateDiagram-v2", f"    [*] --> {_S.STARTING}"]
+    lines.append(f"    [*] --> {_S.INTERRUPTED}: the daemon is back")
     for state, row in TRANSITIONS.items():
         lines += [
             f"    {state} --> {target}: {event}" for event, target in row.items() if target is not state

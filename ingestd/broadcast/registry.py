@@ -16,6 +16,7 @@ import structlog
 
 from ingestd.broadcast.broadcast import Broadcast, Terms
 from ingestd.broadcast.publication import Publication
+from ingestd.broadcast.room import Room
 from ingestd.delivery.retention import close_leftovers, remove_expired
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.journal.journal import SUFFIX, BroadcastRow, Damaged, Journal, JournalFull, remove
@@ -47,7 +48,9 @@ class Totals:
 
     messages: int = 0
     received: int = 0  # bytes
-    segments: int = 0  # of broadcasts that are no longer remembered
+    segments: int = 0  # of broadcasts that are over
+    resumes: int = 0
+    given_up: int = 0  # bytes, of broadcasts that are over
     refusals: Counter[str] = field(default_factory=Counter)
     restarts: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)  # by last state
@@ -56,8 +59,9 @@ class Totals:
 class Broadcasts:
     """The registry: open broadcasts, those that ended lately, and the publishers' claims."""
 
-    def __init__(self, terms: Terms, limits: Limits, journals: Path) -> None:
+    def __init__(self, terms: Terms, limits: Limits, journals: Path, room: Room | None = None) -> None:
         self.totals = Totals()
+        self._room = room
         self._terms = terms
         self._limits = limits
         self._journals = journals
@@ -77,6 +81,8 @@ class Broadcasts:
         if closed := close_leftovers(self._terms.hls_root, self._open):
             log.warning("leftovers_closed", broadcasts=closed)
         self._tasks.spawn(self._expire(), "expire", eternal=True)
+        if self._room:
+            self._tasks.spawn(self._room.watch(lambda: self._open.values()), "load", eternal=True)
 
     def _restore(self, path: Path) -> None:
         """One broadcast of an earlier process; what cannot be restored is ended, and stops no other."""
@@ -113,7 +119,7 @@ class Broadcasts:
         if free < self._limits.free_disk:
             words = f"The server's disk is full: {free // _MIB} MiB are free, too little for a broadcast."
             return Refusal(Code.NO_CAPACITY, words)
-        return None
+        return self._room.refusal() if self._room else None
 
     def claim(self, channel: str, title: str, takeover: bool = False) -> Publication:
         """Take a channel for a plain publisher; raises :class:`Refused`."""
@@ -145,8 +151,9 @@ class Broadcasts:
         """
         if self.closing:
             raise Refused(RESTARTING)
-        both = [*self._open.values(), *self._ended]
-        found = next((one for one in both if one.id == identity and one.channel == channel), None)
+        found = self.find(identity)
+        if found and found.channel != channel:
+            found = None
         if found and found.complete:
             return found
         if found is None or not found.open or found.window_over:
@@ -154,6 +161,7 @@ class Broadcasts:
             raise Refused(Refusal(Code.NO_SUCH_BROADCAST, words))
         found.reception.resume(epoch, held_from)
         self._fence(channel)
+        self.totals.resumes += 1
         publication = self._hold(Publication(self, channel, found.title, found))
         found.publisher_back()
         return publication
@@ -198,6 +206,8 @@ class Broadcasts:
             log.error("journal_not_made", error=str(error))
             words = "The server cannot write to its disk; its log says more. Try again later."
             raise Refused(Refusal(Code.NO_CAPACITY, words)) from None
+        if self._room:
+            self._room.take()
         made = Broadcast(row, self._terms, journal, self._changed)
         self._open[made.id] = made
         log.info("broadcast_started", broadcast=made.id, channel=channel, resumable=resumable)
@@ -214,6 +224,10 @@ class Broadcasts:
     def ended(self) -> list[Broadcast]:
         """Those that ended lately, newest first."""
         return list(self._ended)
+
+    def find(self, identity: str) -> Broadcast | None:
+        """The open broadcast with this id, or one that ended lately."""
+        return next((one for one in [*self._open.values(), *self._ended] if one.id == identity), None)
 
     def newest(self, channel: str) -> Broadcast | None:
         """The channel's open broadcast, or the one that ended last."""
@@ -240,7 +254,8 @@ class Broadcasts:
             subscriber.note(broadcast)
 
     def _remember(self, broadcast: Broadcast) -> None:
-        self.totals.restarts.update(broadcast.restarts)
+        self.totals.restarts.update(broadcast.supervisor.restarts)
+        self.totals.given_up += broadcast.given_up
         self.totals.ended[broadcast.state.value] += 1
         self.totals.segments += broadcast.delivery.segments
         self._ended.appendleft(broadcast)

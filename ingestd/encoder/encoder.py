@@ -33,11 +33,12 @@ _EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """What every generation has in common; ``stop_timeout`` is seconds from SIGTERM to SIGKILL."""
+    """What every generation has in common; ``memory`` is in MiB, 0: no limit."""
 
     program: str
     scratch: Path
-    stop_timeout: float
+    nice: int = 0
+    memory: int = 0
 
 
 class Encoder:
@@ -66,6 +67,8 @@ class Encoder:
                 stdin=feed.read_end,
                 on_line=_log_line,
                 ignore=_EXPECTED,
+                nice=settings.nice,
+                memory=settings.memory,
             )
         except BaseException:
             feed.close()
@@ -89,9 +92,9 @@ class Encoder:
         """End FFmpeg at once; :meth:`wait` tells when it is over."""
         self._child.signal(signal.SIGKILL)
 
-    async def stop(self, grace: float) -> Exit:
-        """End FFmpeg: SIGTERM, then SIGKILL after ``grace`` seconds."""
-        ended = await self._child.stop(grace)
+    async def stop(self) -> Exit:
+        """End FFmpeg, if it still runs: what of it is not listed is made again anyway."""
+        ended = await self._child.stop(0)
         await self._close()
         return ended
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import pwd
+import random
+import signal
 import socket
 import time
 from pathlib import Path
@@ -21,19 +24,36 @@ log = structlog.get_logger("ingestd.nginx")
 _READY_SECONDS = 10.0  # until its ports answer
 _TEST_SECONDS = 10.0  # for nginx -t
 _LIVED_WELL = 30.0  # seconds after which a death is no crash loop
-_LONGEST_WAIT = 5.0  # seconds between two starts
+_SHORTEST_WAIT = 0.1  # seconds between two starts, from the second in a row on
+_LONGEST_WAIT = 5.0
+_PROBE_EVERY = 1.0  # seconds between two looks whether it still answers
+_PROBE_PAUSE = 0.1  # seconds before a connection that was refused is tried again
+_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}  # faults that tell nothing of nginx
 _DESCRIPTORS = 16384
 _USER = "www-data"
 
 
 class Nginx:
-    """Supervises one nginx with a configuration file of ours."""
+    """Supervises one nginx with a configuration file of ours.
 
-    def __init__(self, program: str, config: Path, ports: list[tuple[str, int]], stop_timeout: float) -> None:
+    The first of ``ports`` is that of HTTP. ``hang_timeout``: seconds without an answer there, after
+    which nginx is killed with its workers and started again.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        config: Path,
+        ports: list[tuple[str, int]],
+        stop_timeout: float,
+        *,
+        hang_timeout: float = 5.0,
+    ) -> None:
         self._program = program
         self._config = config
         self._ports = ports
         self._stop_timeout = stop_timeout
+        self._hang_timeout = hang_timeout
         self._child: Child | None = None
         self._tasks = Tasks("nginx")
 
@@ -71,19 +91,44 @@ class Nginx:
         log.info("nginx_started", pid=self._child.pid)
 
     async def _supervise(self) -> None:
+        """Start it again whenever it ends: at once, or ever later where it does not live well."""
         wait = 0.0
         while True:
             started = time.monotonic()
             if self._child:
-                ended = await self._child.wait()
+                ended = await self._attend(self._child)
                 log.error("nginx_died", exit=str(ended), lines=ended.lines)
-            wait = 0.0 if time.monotonic() - started > _LIVED_WELL else min(_LONGEST_WAIT, wait * 2 + 0.1)
+            wait = 0.0 if time.monotonic() - started > _LIVED_WELL else longer(wait, random.random())
             await asyncio.sleep(wait)
             try:
                 await self._spawn()
             except StartError as error:
                 self._child = None
                 log.error("nginx_not_started", reason=str(error))
+
+    async def _attend(self, child: Child) -> Exit:
+        """Until it has ended, by itself or because it no longer answered."""
+        watching = self._tasks.spawn(self._watch(child), "watch")
+        try:
+            return await child.wait()
+        finally:
+            watching.cancel()
+
+    async def _watch(self, child: Child) -> None:
+        """Kill it once it is silent: processes that are stopped or stuck heed nothing else.
+
+        The second question, with less patience, is for the case that it was we who stood still: an
+        answer that came meanwhile would be found only after the time had run out.
+        """
+        host, port = self._ports[0]
+        while True:
+            await asyncio.sleep(min(_PROBE_EVERY, self._hang_timeout))
+            patience = self._hang_timeout
+            if await speaks(host, port, patience) or await speaks(host, port, patience / 4):
+                continue
+            log.error("nginx_hung", pid=child.pid, seconds=patience)
+            child.signal(signal.SIGKILL)  # the master's process group: its workers too
+            return
 
     async def close(self) -> Exit | None:
         """Stop watching, then end it."""
@@ -101,6 +146,44 @@ async def answers(host: str, port: int) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+async def speaks(host: str, port: int, seconds: float) -> bool:
+    """Whether a web server there shows within that time that it is not stuck.
+
+    Any answer does, and so does a connection that it closes (it does that when all that it may have
+    are taken). A connection that the kernel accepts in its name, and nothing else, does not.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    return await _ask(host, port)
+                except ConnectionResetError:
+                    return True
+                except OSError as error:
+                    if error.errno in _OURS:
+                        return True
+                await asyncio.sleep(_PROBE_PAUSE)
+    except TimeoutError:
+        return False
+
+
+async def _ask(host: str, port: int) -> bool:
+    """Send a request that costs nothing and is not logged; True as soon as anything comes back."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"HEAD /hls/.alive HTTP/1.0\r\n\r\n")
+        await reader.readline()
+        return True
+    finally:
+        writer.close()
+
+
+def longer(wait: float, random: float) -> float:
+    """The next wait before a start, in seconds; ``random`` in 0…1 spreads it by up to half."""
+    longest = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, wait * 2))
+    return longest * (1 - 0.5 * random)
 
 
 def free_port(host: str) -> int:

@@ -45,6 +45,7 @@ class Site:
         routes: list[BaseRoute] = [
             WebSocketRoute("/ws", self.ingest.serve),
             Route("/api/v1/broadcasts", self.list_broadcasts),
+            Route("/api/v1/broadcasts/{broadcast}/generations", self.show_generations),
             Route("/api/v1/channels/{channel}", self.show_channel),
             Route("/api/v1/events", self.events),
             Route("/healthz", self.alive),
@@ -64,6 +65,15 @@ class Site:
         if request.query_params.get("ended") == "true":
             found += self.broadcasts.ended
         return _json({"broadcasts": [broadcast_view(one) for one in found]})
+
+    async def show_generations(self, request: Request) -> Response:
+        """``GET /api/v1/broadcasts/<id>/generations``: reports of its last encoders, oldest first."""
+        found = self.broadcasts.find(request.path_params["broadcast"])
+        if found is None:
+            return _refused(
+                Refusal(Code.NO_SUCH_BROADCAST, "There is no such broadcast, or it is long over.")
+            )
+        return _json({"broadcast": found.id, "generations": found.supervisor.reports.as_list()})
 
     async def show_channel(self, request: Request) -> Response:
         """``GET /api/v1/channels/<channel>``: the channel and its newest broadcast."""

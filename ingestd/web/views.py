@@ -63,12 +63,12 @@ def _rendition(listed: Listed) -> dict[str, Any]:
 
 
 def _encoder(one: Broadcast) -> dict[str, Any] | None:
-    if one.generations == 0:
+    if one.supervisor.generations == 0:
         return None
-    progress = one.encoder.progress if one.encoder else None
+    progress = one.supervisor.encoder.progress if one.supervisor.encoder else None
     return {
-        "generation": one.generations - 1,
-        "restarts": one.restarts.total(),
+        "generation": one.supervisor.generations - 1,
+        "restarts": one.supervisor.restarts.total(),
         "running": progress is not None,
         "speed": round(progress.speed, 3) if progress else None,
         "fps": round(progress.fps, 2) if progress else None,
