@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import math
 import os
-import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingestd.publish.backlog import Bounds
 from ingestd.publish.connection import Connection, is_encrypted, is_local
 from ingestd.publish.errors import Exit, Failure
-from ingestd.publish.material import open_material, slices
+from ingestd.publish.interrupts import Interrupts
+from ingestd.publish.material import Material, open_material, slices
 from ingestd.publish.pacing import Slice
+from ingestd.publish.plain import PlainPublisher
 from ingestd.publish.progress import Progress
-from ingestd.tasks import Tasks
+from ingestd.publish.resumable import ResumablePublisher, Target
 
 _SERVER = "http://127.0.0.1:4000"
 
@@ -30,6 +31,12 @@ the file's own time stamps.
 
 WebM, Matroska and fragmented MP4 with VP8, VP9, AV1 or H.264 go as they are. Any other file
 (a phone's MP4 or MOV, AVI, ...) is converted by FFmpeg while it is being sent.
+
+Nothing is lost on the way: every byte is kept until the server says that it stands in the playlist
+(at most 120 s and 256 MB of it; then the file waits). When the connection breaks, or the server is
+restarted, the publisher comes back by itself and goes on from what the server has. If the server has
+ended the broadcast meanwhile, a new one begins with what was not yet safe. Success means that all of
+it stands in the playlist.
 """
 
 _EPILOG = """\
@@ -38,29 +45,36 @@ examples:
   ingestd publish clip.webm
   ingestd publish holiday.mp4 --loop --title "Every day is Sunday"
   ingestd publish clip.webm --server https://live.example.org
+  ingestd publish clip.webm --takeover                 (somebody else is live on the channel)
   ingestd up --ready-file ready.json &   then:   ingestd publish clip.webm --ready-file ready.json
 
 Every user of this machine can see the flags of a running program in the process list; environment
 variables only you can see. So prefer INGESTD_STREAM_KEY and INGESTD_TOKEN to --stream-key and --token.
 
-Ctrl-C (or SIGTERM) ends the broadcast properly; a second one ends at once.
+Ctrl-C (or SIGTERM) ends the recording and waits until what was sent is safe; a second one ends at once.
+
+--plain sends the bytes on one connection, without acks: what breaks the connection ends it, with
+exit code 7, and success means that the server has confirmed the end, not that all of it is safe.
 
 exit codes:
-  0  sent completely, and the server has confirmed the end
+  0  sent completely, and all of it stands in the playlist
   1  something unexpected
   2  wrong usage, or the file cannot be read
   3  cannot connect
   4  refused: not authenticated, or not allowed (HTTP 401, 403; close codes 4401, 4403)
-  5  refused: the channel is busy, or the server full (409, 503; 4409, 1013)
-  6  refused: media not taken, or another refusal (4400, 4408, 4413, 4415)
-  7  the connection was lost in mid-stream: not all of the file was sent
+  5  refused: the channel is live (--takeover takes it), another publisher took over, or the server is
+     full (409, 503; 4409, 1013)
+  6  refused: media not taken, or another refusal (4400, 4404, 4413, 4415; 4408 with --plain)
+  7  the server was lost for longer than --give-up, or the broadcast has failed: not all of the file is
+     known to be safe
   130  interrupted
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is sent where. ``speed`` multiplies the pace; 0 is as fast as the server takes it."""
+    """What is sent where. ``speed`` multiplies the pace; 0 is as fast as the server takes it. ``give_up``
+    is in seconds; None: as long as the server keeps the broadcast, at least 120."""
 
     file: Path
     server: str
@@ -70,6 +84,10 @@ class Options:
     loop: bool = False
     speed: float = 1.0
     quiet: bool = False
+    plain: bool = False
+    takeover: bool = False
+    give_up: float | None = None
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -104,6 +122,17 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         default=1.0,
         help="X times as fast; 0: as fast as the server takes it",
     )
+    command.add_argument(
+        "--takeover", action="store_true", help="take the channel, if somebody else is live there"
+    )
+    command.add_argument(
+        "--give-up",
+        metavar="SECONDS",
+        type=_seconds,
+        help="how long to try to reach the server again (default: as long as it keeps the broadcast and a"
+        " little more, at least 120)",
+    )
+    command.add_argument("--plain", action="store_true", help="without acks; for comparison, see below")
     command.add_argument("--quiet", action="store_true", help="say nothing but what goes wrong")
     command.set_defaults(run=run_command)
 
@@ -113,6 +142,13 @@ def _speed(text: str) -> float:
     if not (speed >= 0 and math.isfinite(speed)):
         raise argparse.ArgumentTypeError(f"{text} is not a speed: say 0 or more")
     return speed
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not (seconds >= 0 and math.isfinite(seconds)):
+        raise argparse.ArgumentTypeError(f"{text} is not a time: say 0 seconds or more")
+    return seconds
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -140,6 +176,8 @@ def options_of(arguments: argparse.Namespace) -> Options:
         raise Failure(Exit.UNUSABLE, f"{words}, or use --ready-file. 'ingestd up' prints both.")
     if not (key + token).isascii() or not (key + token).isprintable():
         raise Failure(Exit.UNUSABLE, "The stream key or the token has letters that neither can have.")
+    if arguments.plain and (arguments.takeover or arguments.give_up is not None):
+        raise Failure(Exit.UNUSABLE, "--plain knows neither --takeover nor --give-up.")
     return Options(
         arguments.file,
         server,
@@ -149,6 +187,9 @@ def options_of(arguments: argparse.Namespace) -> Options:
         arguments.loop,
         arguments.speed,
         arguments.quiet,
+        arguments.plain,
+        arguments.takeover,
+        arguments.give_up,
     )
 
 
@@ -176,113 +217,51 @@ async def _publish(options: Options, progress: Progress) -> Exit:
     assert main is not None
     interrupts = Interrupts(main.cancel)
     with interrupts.caught():
-        is_local(options.server)  # an address that cannot be one is said first
+        if not is_local(options.server) and not is_encrypted(options.server):
+            progress.say("warning: key and token travel unencrypted to another machine; use https://.")
         material = await open_material(options.file)
         if material.conversion:
             progress.say(material.conversion.sentence)
         async with aclosing(slices(material, loop=options.loop)) as messages:
             # What cannot be read shows here, before the server is bothered with it.
             first = await anext(messages)
-            connection = await _connect(options, progress)
-            progress.begin((lambda *_: None) if options.loop else material.total, lambda: connection.waiting)
-            try:
-                return await Publisher(connection, options.speed, progress).run(first, messages, interrupts)
-            finally:
-                connection.abort()
+            send = _plain if options.plain else _resumable
+            return await send(options, material, progress, first, messages, interrupts)
 
 
-async def _connect(options: Options, progress: Progress) -> Connection:
-    if not is_local(options.server) and not is_encrypted(options.server):
-        progress.say("warning: key and token travel unencrypted to another machine; use https://.")
-    return await Connection.open(options.server, options.stream_key, options.token, options.title)
+async def _resumable(
+    options: Options,
+    material: Material,
+    progress: Progress,
+    first: Slice,
+    rest: AsyncGenerator[Slice, None],
+    interrupts: Interrupts,
+) -> Exit:
+    target = Target(
+        options.server,
+        options.stream_key,
+        options.token,
+        options.title,
+        options.takeover,
+        options.give_up,
+    )
+    publisher = ResumablePublisher(target, options.bounds, options.speed, progress)
+    progress.begin(_total(options, material), publisher.words)
+    return await publisher.run(first, rest, interrupts)
 
 
-class Interrupts:
-    """Ctrl-C and SIGTERM: the first does ``first``, which changes; the second ends at once."""
-
-    def __init__(self, at_once: Callable[[], object]) -> None:
-        self._at_once = at_once
-        self.first = at_once
-        self.happened = False
-
-    @contextlib.contextmanager
-    def caught(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._caught)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def _caught(self) -> None:
-        act = self._at_once if self.happened else self.first
-        self.happened = True
-        act()
+async def _plain(
+    options: Options,
+    material: Material,
+    progress: Progress,
+    first: Slice,
+    rest: AsyncGenerator[Slice, None],
+    interrupts: Interrupts,
+) -> Exit:
+    connection = await Connection.open(options.server, options.stream_key, options.token, options.title)
+    progress.begin(_total(options, material), lambda: f"{connection.waiting // 1000} kB waiting")
+    return await PlainPublisher(connection, options.speed, progress).run(first, rest, interrupts)
 
 
-class Publisher:
-    """One connection that takes one file."""
-
-    def __init__(self, connection: Connection, speed: float, progress: Progress) -> None:
-        self._connection = connection
-        self._speed = speed
-        self._progress = progress
-        self._clock = asyncio.get_running_loop().time
-        self._started = self._clock()
-
-    async def run(self, first: Slice, rest: AsyncGenerator[Slice, None], interrupts: Interrupts) -> Exit:
-        """Send all; the exit code. Raises :class:`Failure` where it ended otherwise."""
-        tasks = Tasks("publish")
-        tasks.spawn(self._progress.run(), "progress")
-        tasks.spawn(self._connection.swallow(), "swallow")
-        sender = tasks.spawn(self._send(first, rest), "send")
-        interrupts.first = sender.cancel
-        try:
-            await asyncio.wait({sender})
-            failure = None if sender.cancelled() else sender.result()
-            return await self._finish(failure, interrupts)
-        finally:
-            await tasks.close()
-
-    async def _finish(self, failure: Failure | None, interrupts: Interrupts) -> Exit:
-        """The recording is complete, as far as it goes: also when its file is damaged, or after Ctrl-C."""
-        if failure and failure.exit is not Exit.UNUSABLE:
-            self._progress.say(self._progress.summary())
-            raise failure
-        try:
-            await self._connection.stop()
-        except Failure as unconfirmed:
-            if not interrupts.happened:
-                raise
-            self._progress.complain(str(unconfirmed))
-            return Exit.INTERRUPTED
-        self._progress.say(f"{self._progress.summary()}; the server has confirmed the end")
-        if failure:
-            raise failure
-        return Exit.INTERRUPTED if interrupts.happened else Exit.SENT
-
-    async def _send(self, first: Slice, rest: AsyncGenerator[Slice, None]) -> Failure | None:
-        """Every message when it is due; why it could not go on."""
-        try:
-            await self._message(first)
-            async for message in rest:
-                await self._message(message)
-        except Failure as failure:
-            return failure
-        return None
-
-    async def _message(self, message: Slice) -> None:
-        if self._speed:
-            await self._until(self._started + message.due / self._speed)
-        await self._connection.send(message.data)
-        self._progress.sent(message.due, len(message.data))
-
-    async def _until(self, when: float) -> None:
-        """Wait; not longer than the connection lives."""
-        if when <= self._clock():
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(when):
-                await self._connection.wait_closed()
+def _total(options: Options, material: Material) -> Callable[[float, int], float | None]:
+    return (lambda *_: None) if options.loop else material.total

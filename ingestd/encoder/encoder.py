@@ -26,6 +26,7 @@ _LEVEL = re.compile(r"\[(warning|error|fatal|panic)\] ?")
 _EXPECTED = (
     "not enough frames to estimate rate",
     "Could not find codec parameters",
+    "Consider increasing the value for the 'analyzeduration'",
     "Estimating duration",
     "Changing video frame properties",
 )

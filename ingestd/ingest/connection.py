@@ -306,6 +306,10 @@ class ResumableConnection(Connection):
 
     async def _tell(self, broadcast: Broadcast) -> None:
         """Acks as they come, the status once a second, the end. A slow reader gets the newest only."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it is gone: the reader says how
+            await self._tell_all(broadcast)
+
+    async def _tell_all(self, broadcast: Broadcast) -> None:
         said, due = None, 0.0
         while not self._fenced:
             broadcast.news.clear()

@@ -10,12 +10,15 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
 
 from ingestd.ingest.session import STOP_CODE
-from ingestd.publish.errors import Exit, Failure, closed, refused_handshake
+from ingestd.publish.errors import Closed, Exit, Failure, closed, refused_handshake
 
-_OPEN_SECONDS = 15.0  # for the handshake
+OPEN_SECONDS = 15.0
+"""For the handshake."""
 _CLOSE_SECONDS = 60.0  # for the server to take what is on its way and to confirm the end
+_LEAVE_SECONDS = 2.0  # for a goodbye
 _STALL_SECONDS = 60.0  # without the server taking a byte: then it is gone, or might as well be
 _MAX_ANSWER = 64 * 1024  # bytes in one message from the server
 
@@ -73,16 +76,29 @@ class Connection:
         self._socket = socket
 
     @classmethod
-    async def open(cls, server: str, stream_key: str, token: str, title: str = "") -> Connection:
-        """Connect; the token travels in a header, which stays out of access logs."""
+    async def open(
+        cls,
+        server: str,
+        stream_key: str,
+        token: str,
+        title: str = "",
+        *,
+        subprotocol: str = "",
+        seconds: float = OPEN_SECONDS,
+    ) -> Connection:
+        """Connect; the token travels in a header, which stays out of access logs.
+
+        Raises :class:`Failure`, also where the server does not speak the ``subprotocol``.
+        """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             socket = await _Direct(
                 endpoint(server, stream_key, title),
                 additional_headers=headers,
+                subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
                 compression=None,  # media does not shrink
                 proxy=None if is_local(server) else True,
-                open_timeout=_OPEN_SECONDS,
+                open_timeout=seconds,
                 close_timeout=_CLOSE_SECONDS,
                 ping_interval=None,  # a server that does not read for a while is slow, not dead
                 max_size=_MAX_ANSWER,
@@ -92,7 +108,11 @@ class Connection:
         except (OSError, TimeoutError, ssl.SSLError, InvalidHandshake, InvalidProxy, InvalidURI) as error:
             why = _why(error)
             words = f"Cannot connect to {server}: {why}. Is the server running (ingestd up)?"
-            raise Failure(Exit.NO_CONNECTION, words) from None
+            raise Failure(Exit.NO_CONNECTION, words, temporary=True) from None
+        if subprotocol and socket.subprotocol != subprotocol:
+            socket.transport.abort()
+            words = f"The server does not speak {subprotocol}, with which nothing is lost."
+            raise Failure(Exit.REFUSED, f"{words} --plain goes without.")
         return cls(socket)
 
     @property
@@ -110,6 +130,21 @@ class Connection:
         except TimeoutError:
             words = f"The server has taken nothing for {_STALL_SECONDS:g} s."
             raise Failure(Exit.LOST, words) from None
+
+    async def say(self, message: str | bytes) -> None:
+        """Send a message, however long the network takes; raises :class:`Closed`."""
+        try:
+            await self._socket.send(message)
+        except ConnectionClosed:
+            raise self._end() from None
+
+    async def hear(self, seconds: float) -> str | bytes:
+        """The next message; raises :class:`Closed`, or TimeoutError when none has come in so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._socket.recv()
+        except ConnectionClosed:
+            raise self._end() from None
 
     async def wait_closed(self) -> None:
         """Until the server closes, or the connection breaks; raises :class:`Failure` then."""
@@ -132,12 +167,22 @@ class Connection:
         if self._socket.close_code not in _GONE_ON:
             raise self._closed()
 
+    async def leave(self) -> None:
+        """Say goodbye to a server that has nothing more to say, or not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._socket.close()
+
     def abort(self) -> None:
         """Drop the connection, whatever its state."""
         self._socket.transport.abort()
 
     def _closed(self) -> Failure:
-        return closed(self._socket.close_code or 1006, self._socket.close_reason or "")
+        end = self._end()
+        return closed(end.code, end.reason)
+
+    def _end(self) -> Closed:
+        return Closed(self._socket.close_code, self._socket.close_reason)
 
 
 def _why(error: Exception) -> str:

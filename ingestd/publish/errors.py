@@ -25,16 +25,30 @@ class Exit(IntEnum):
 class Failure(IngestdError):
     """Why the file was not sent completely; ``exit`` is what the command ends with."""
 
-    def __init__(self, exit: Exit, message: str) -> None:
+    def __init__(self, exit: Exit, message: str, *, temporary: bool = False) -> None:
+        """``temporary``: to try again may help."""
         super().__init__(message)
         self.exit = exit
+        self.temporary = temporary
+
+
+class Closed(IngestdError):
+    """The connection is closed; 1006 where the server did not say why."""
+
+    def __init__(self, code: int | None, reason: str | None) -> None:
+        super().__init__(reason or "")
+        self.code = code or _NEVER
+        self.reason = reason or ""
 
 
 _BY_STATUS = {401: Exit.NOT_ALLOWED, 403: Exit.NOT_ALLOWED, 409: Exit.BUSY, 503: Exit.BUSY}
 _BY_CLOSE_CODE = {4401: Exit.NOT_ALLOWED, 4403: Exit.NOT_ALLOWED, 4409: Exit.BUSY, 1013: Exit.BUSY}
 _TOO_BIG = 1009
+_TOO_MANY = 429
 _NEVER = 1006  # no close frame was received
 _RESTARTING = 1012
+UNEXPLAINED = (1005, 1006)
+"""Close codes of a connection that went away without a word."""
 _TEXT = 300  # characters of an answer that is not ours
 
 
@@ -43,9 +57,11 @@ def refused_handshake(status: int, body: bytes) -> Failure:
     message = _message(body)
     if message is None:
         words = f"What answers there is not ingestd: HTTP status {status}. {_plain(body)}".strip()
-        return Failure(_BY_STATUS.get(status, Exit.NO_CONNECTION), words)
+        return Failure(_BY_STATUS.get(status, Exit.NO_CONNECTION), words, temporary=True)
     exit = _BY_STATUS.get(status, Exit.REFUSED)
-    return Failure(exit, f"The server refused ({status}): {message}")
+    return Failure(
+        exit, f"The server refused ({status}): {message}", temporary=status >= 500 or status == _TOO_MANY
+    )
 
 
 def closed(code: int, reason: str) -> Failure:

@@ -2,7 +2,8 @@
 
 A browser's recorder hands over, every ``timeslice`` seconds, what has come out of its encoders
 since the last time. A :class:`Pacer` does the same with a file: the container splitter says which
-byte carries which media time. Times are seconds since the start of sending; no clock is read here.
+byte carries which media time, where recordings begin, and where each could be gone on with. Times
+are seconds since the start of sending; no clock is read here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ingestd.container.model import Fragment, Malformed, NextRecording
+from ingestd.container.model import Fragment, InitSegment, Malformed, NextRecording
 from ingestd.container.splitter import Splitter
 
 TIMESLICE = 0.25
@@ -25,11 +26,28 @@ _ONE_IN = 4  # so many slices end anywhere in an element; all others one byte in
 
 
 @dataclass(frozen=True, slots=True)
+class Unit:
+    """A place in a recording from which it can be gone on with: after the init segment and ``prefix``."""
+
+    offset: int  # of its first byte in the recording
+    prefix: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
-    """A message: ``data`` has all been recorded ``due`` seconds after the start."""
+    """A message: ``data`` has all been recorded ``due`` seconds after the start.
+
+    ``time`` is the same moment by the recording's own clock. ``begins``: here another recording
+    starts, a new epoch; no slice has bytes of two. ``init`` stands in the first slice of a recording
+    after which it is known. ``units`` are those that were found with this slice.
+    """
 
     due: float
     data: bytes
+    time: float = 0.0
+    begins: bool = False
+    init: InitSegment | None = None
+    units: tuple[Unit, ...] = ()
 
 
 class Pacer:
@@ -52,7 +70,12 @@ class Pacer:
         self._shift: float | None = None  # from media time to our time
         self._pending = bytearray()
         self._sent = 0  # bytes handed on: where ``_pending`` begins
+        self._fed = 0
+        self._decided = 0  # bytes of which the splitter has said what they are
         self._base = 0  # where the recording under way begins
+        self._begins = True
+        self._init: InitSegment | None = None
+        self._units: list[Unit] = []
         self._marked = 0  # the end of the last fragment
         self._out: list[Slice] = []
 
@@ -68,12 +91,14 @@ class Pacer:
                 break
             piece = data[at : at + _PIECE]
             self._pending += piece
+            self._fed += len(piece)
             self._split(piece)
             self._emit(self._sent + len(self._pending) - _MOST, self._time)
         return self._take()
 
     def finish(self) -> list[Slice]:
         """The file is over: what is left of it."""
+        self._decided = self._fed
         for event in self._splitter.finish():
             if isinstance(event, Fragment):
                 self._fragment(event)
@@ -84,8 +109,13 @@ class Pacer:
         rest: bytes | memoryview | None = piece
         while rest is not None:
             events, rest = self._splitter.feed(rest), None
+            self._decided = self._fed - self._splitter.buffered
+            if events and isinstance(events[-1], NextRecording):
+                self._decided = self._fed - len(events[-1].rest)
             for event in events:
                 match event:
+                    case InitSegment():
+                        self._init = event
                     case Fragment():
                         self._fragment(event)
                     case NextRecording():
@@ -95,9 +125,12 @@ class Pacer:
                         self._stop(event)
 
     def _next_recording(self, length: int) -> None:
-        self._base = self._sent + len(self._pending) - length
+        base = self._fed - length
+        self._emit(base, self._time)
+        self._base = self._marked = base
         self._splitter = Splitter()
         self._shift = None
+        self._begins, self._init, self._units = True, None, []
 
     def _stop(self, malformed: Malformed) -> None:
         self.malformed = Malformed(malformed.message, self._base + malformed.offset)
@@ -110,6 +143,8 @@ class Pacer:
             self._shift = self._time - fragment.media_time
         first = fragment.media_time + self._shift
         self.has_media = True
+        if fragment.starts_unit:
+            self._units.append(Unit(fragment.offset, fragment.prefix))
         self._advance(first, first + length, self._base + fragment.offset + len(fragment.data))
 
     def _advance(self, first: float, last: float, end: int) -> None:
@@ -131,14 +166,23 @@ class Pacer:
         return begin + 1
 
     def _emit(self, end: int, due: float) -> None:
-        """Hand on all bytes before ``end``, in messages that are not too large."""
-        count = min(end - self._sent, len(self._pending))
+        """Hand on all bytes before ``end``, in messages that are not too large.
+
+        Ends of fragments are not exact where the splitter has put in something of its own, so that
+        nothing goes out of which it could still say that it belongs to the next recording.
+        """
+        count = min(end, self._decided) - self._sent
         while count > 0:
             size = min(count, MAX_SLICE)
-            self._out.append(Slice(due, bytes(self._pending[:size])))
+            self._out.append(self._slice(due, bytes(self._pending[:size])))
             del self._pending[:size]
             self._sent += size
             count -= size
+
+    def _slice(self, due: float, data: bytes) -> Slice:
+        piece = Slice(due, data, due - (self._shift or 0.0), self._begins, self._init, tuple(self._units))
+        self._begins, self._init, self._units = False, None, []
+        return piece
 
     def _take(self) -> list[Slice]:
         out, self._out = self._out, []

@@ -26,39 +26,42 @@ class Progress:
         self._quiet = quiet
         self._in_place = out.isatty()
         self._total: Callable[[float, int], float | None] = lambda *_: None
-        self._waiting: Callable[[], int] = lambda: 0
+        self._words: Callable[[], str] = lambda: ""
         self._started = clock()
         self._window: deque[tuple[float, int]] = deque()
+        self._wire = 0  # bytes sent, those that went again as well
         self.seconds = 0.0  # of media
         self.bytes = 0
         self.messages = 0
 
-    def begin(self, total: Callable[[float, int], float | None], waiting: Callable[[], int]) -> None:
+    def begin(self, total: Callable[[float, int], float | None], words: Callable[[], str]) -> None:
         """Sending starts now. ``total`` guesses the file's seconds of media from (seconds, bytes) sent,
-        or says None; ``waiting`` are bytes that the network has not taken."""
-        self._total, self._waiting = total, waiting
+        or says None; ``words`` say how it goes, at the end of the line."""
+        self._total, self._words = total, words
         self._started = self._clock()
         self._window.append((self._started, 0))
 
-    def sent(self, due: float, size: int) -> None:
-        """A message of ``size`` bytes, up to ``due`` seconds of media, was sent."""
+    def sent(self, due: float, size: int, *, again: int = 0) -> None:
+        """A message, up to ``due`` seconds of media, was sent: ``size`` bytes, and those that went
+        ``again``."""
         self.seconds = max(self.seconds, due)
         self.bytes += size
+        self._wire += size + again
         self.messages += 1
 
     def line(self) -> str:
-        """Time sent and total, Mb/s of the last seconds, kB that wait for the network."""
+        """Time sent and total, Mb/s of the last seconds, and how it goes."""
         total = self._total(self.seconds, self.bytes) if self.seconds >= _ENOUGH else None
         of = f" of about {_clock(max(total, self.seconds))}" if total else ""
-        return f"{_clock(self.seconds)}{of}   {self._rate():.1f} Mb/s   {self._waiting() // 1000} kB waiting"
+        return f"{_clock(self.seconds)}{of}   {self._rate():.1f} Mb/s   {self._words()}".rstrip()
 
     def _rate(self) -> float:
         now = self._clock()
-        self._window.append((now, self.bytes))
+        self._window.append((now, self._wire))
         while len(self._window) > 2 and now - self._window[1][0] > _WINDOW:
             self._window.popleft()
         since, before = self._window[0]
-        return (self.bytes - before) * 8e-6 / max(now - since, 1e-3)
+        return (self._wire - before) * 8e-6 / max(now - since, 1e-3)
 
     async def run(self) -> None:
         """Show the line for ever."""
