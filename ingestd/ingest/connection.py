@@ -293,7 +293,7 @@ class ResumableConnection(Connection):
             epoch=reception.number,
             offset=reception.recording.received,
         )
-        await self._websocket.send_text(
+        await self._say(
             ready_message(
                 broadcast.id,
                 reception.number,
@@ -306,29 +306,31 @@ class ResumableConnection(Connection):
 
     async def _tell(self, broadcast: Broadcast) -> None:
         """Acks as they come, the status once a second, the end. A slow reader gets the newest only."""
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it is gone: the reader says how
-            await self._tell_all(broadcast)
-
-    async def _tell_all(self, broadcast: Broadcast) -> None:
         said, due = None, 0.0
         while not self._fenced:
             broadcast.news.clear()
             ack = broadcast.ledger.ack
             if ack and ack != said:
-                await self._websocket.send_text(ack_message(ack.epoch, ack.offset, ack.media_time))
+                await self._say(ack_message(ack.epoch, ack.offset, ack.media_time))
                 said = ack
             if broadcast.state is State.ENDED:
                 await self._ended(broadcast)
                 return
             if self._clock() >= due:
-                await self._websocket.send_text(status_message(status(broadcast)))
+                await self._say(status_message(status(broadcast)))
                 due = self._clock() + _STATUS_SECONDS
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(broadcast.news.wait(), max(0.0, due - self._clock()))
 
     async def _ended(self, broadcast: Broadcast) -> None:
-        await self._websocket.send_text(ended_message(broadcast.media_time))
-        await self._websocket.close(_NORMAL)
+        await self._say(ended_message(broadcast.media_time))
+        with contextlib.suppress(RuntimeError):  # closed by the client already
+            await self._websocket.close(_NORMAL)
+
+    async def _say(self, text: str) -> None:
+        """Send a message; a client that is gone is the reader's matter."""
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self._websocket.send_text(text)
 
     def _let_go(self) -> None:
         """The recording stays as it is, half an element and all: the publisher goes on with it."""
@@ -342,7 +344,7 @@ class ResumableConnection(Connection):
         self._session.resumed(self._clock())
 
     async def _say_why(self, refusal: Refusal) -> None:
-        await self._websocket.send_text(error_message(refusal))
+        await self._say(error_message(refusal))
 
 
 def _as_refusal(step: Step) -> Refusal | None:

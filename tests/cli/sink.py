@@ -1,4 +1,4 @@
-"""A tiny WebSocket server that keeps what it is sent, and can refuse in every way."""
+"""Tiny WebSocket servers that keep what they are sent, and can refuse and break in every way."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from ingestd.container.model import Fragment, InitSegment, Malformed, NextRecording
 from ingestd.container.splitter import Splitter
@@ -23,6 +25,8 @@ from ingestd.container.splitter import Splitter
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 VP8 = RECORDINGS / "vp8-opus_ts250_kf2000.webm"
 PATIENCE = 60.0  # seconds
+
+AnySink = TypeVar("AnySink", bound="Sink")
 
 
 @dataclass
@@ -82,10 +86,202 @@ class Sink:
             connection.transport.abort()
 
 
+@dataclass
+class Fault:
+    """How one connection ends: ``after`` so many bytes of it (None: never; -1: before it is
+    greeted), see ``how``.
+
+    ``how``: "cut" without a word; "close" with ``code`` and ``reason``, after an error message if there
+    is an ``error``; "mute": nothing is said or read any more. Bytes of the broadcast that are not acked are
+    forgotten with ``forget``, as by a daemon that was killed; with ``over`` the broadcast has ended.
+    """
+
+    how: str = "cut"
+    after: int | None = None
+    code: int = 1006
+    reason: str = ""
+    error: str = ""
+    forget: bool = False
+    over: bool = False
+
+
+class Epoch:
+    """The bytes of an epoch, and the units that start in them."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.units: list[tuple[int, bytes, float]] = []
+        self.media = bytearray()
+        self.time = 0.0
+        self._splitter = Splitter()
+
+    def feed(self, data: bytes) -> None:
+        self.data += data
+        for event in self._splitter.feed(data):
+            assert not isinstance(event, Malformed | NextRecording), event
+            if isinstance(event, Fragment):
+                self.media += event.data
+                self.time = event.end_time
+                if event.starts_unit:
+                    self.units.append((event.offset, event.prefix, event.media_time))
+
+    def cut(self, length: int) -> None:
+        kept = bytes(self.data[:length])
+        self.__init__()  # type: ignore[misc]
+        self.feed(kept)
+
+
+class Broadcast:
+    def __init__(self, name: str, start: dict[str, Any]) -> None:
+        self.name, self.start = name, start
+        self.epochs = [Epoch()]
+        self.acked = (0, 0)
+        self.stopped = self.over = False
+
+    def forget(self) -> None:
+        """What is not acked dies with the daemon."""
+        number, offset = self.acked
+        del self.epochs[number + 1 :]
+        self.epochs[number].cut(offset)
+        self.stopped = False
+
+    @property
+    def datas(self) -> list[bytes]:
+        return [bytes(epoch.data) for epoch in self.epochs]
+
+
+@dataclass
+class Origin(Sink):
+    """Speaks ``ingestd.v1``. ``faults``: one for each connection, in order; those after have none.
+
+    Acks the unit before the newest, all of an epoch when the next one begins, all of all after stop;
+    with ``acks`` False nothing ever.
+    """
+
+    faults: list[Fault] = field(default_factory=list)
+    acks: bool = True
+    ends: bool = True
+    broadcasts: list[Broadcast] = field(default_factory=list)
+    said: list[dict[str, Any]] = field(default_factory=list)
+    connections: list[ServerConnection] = field(default_factory=list)
+
+    @property
+    def data(self) -> bytes:
+        """Of the last broadcast, all epochs."""
+        return b"".join(self.broadcasts[-1].datas) if self.broadcasts else b""
+
+    async def take(self, connection: ServerConnection) -> None:
+        fault = self.faults.pop(0) if self.faults else Fault()
+        self.connections.append(connection)
+        try:
+            if fault.after == -1:
+                return await self._do(connection, fault, None)
+            broadcast = await self._greet(connection)
+            if broadcast:
+                await self._receive(connection, broadcast, fault)
+        except ConnectionClosed:
+            pass
+        finally:
+            self.codes.append(connection.close_code)
+            self.news.set()
+
+    async def _greet(self, connection: ServerConnection) -> Broadcast | None:
+        said = await self._heard(connection)
+        if said["type"] == "start":
+            self.broadcasts.append(Broadcast(f"b{len(self.broadcasts)}", said))
+        broadcast = self.broadcasts[-1]
+        if broadcast.over or said.get("broadcast", broadcast.name) != broadcast.name:
+            await connection.close(4404, "No such broadcast.")
+            return None
+        if said["type"] == "resume":
+            self._check(broadcast, said)
+        epoch, offset = len(broadcast.epochs) - 1, len(broadcast.epochs[-1].data)
+        await self._say(
+            connection, "ready", broadcast=broadcast.name, epoch=epoch, offset=offset, resume_window=60
+        )
+        return broadcast
+
+    def _check(self, broadcast: Broadcast, said: dict[str, Any]) -> None:
+        """The client holds every byte that may be asked for, and names no epoch that is not known."""
+        assert (said["epoch"], said["offset"]) <= broadcast.acked
+        assert said["epoch"] < len(broadcast.epochs)
+
+    async def _receive(self, connection: ServerConnection, broadcast: Broadcast, fault: Fault) -> None:
+        received = 0
+        while not broadcast.stopped or not self.ends:
+            if fault.after is not None and received >= fault.after:
+                return await self._do(connection, fault, broadcast)
+            message = await connection.recv()
+            if isinstance(message, bytes):
+                self.messages.append(message)
+                broadcast.epochs[-1].feed(message)
+                received += len(message)
+            else:
+                self._text(broadcast, message)
+            self.news.set()
+            if self.acks:
+                await self._ack(connection, broadcast)
+        await self._say(connection, "ended", media_time=1.0)
+        await connection.close(1000)
+        self.done.set()
+
+    def _text(self, broadcast: Broadcast, message: str) -> None:
+        said = json.loads(message)
+        self.said.append(said)
+        if said["type"] == "epoch":
+            assert said["epoch"] == len(broadcast.epochs)
+            broadcast.epochs.append(Epoch())
+        else:
+            assert said == {"type": "stop"}
+            broadcast.stopped = True
+
+    async def _ack(self, connection: ServerConnection, broadcast: Broadcast) -> None:
+        number, epoch = len(broadcast.epochs) - 1, broadcast.epochs[-1]
+        if broadcast.stopped:
+            broadcast.acked = number, len(epoch.data)
+        elif len(epoch.units) > 1:
+            broadcast.acked = number, epoch.units[-2][0]
+        elif number:
+            broadcast.acked = number, 0
+        at, offset = broadcast.acked
+        await self._say(connection, "ack", epoch=at, offset=offset, media_time=epoch.time)
+
+    async def _do(self, connection: ServerConnection, fault: Fault, broadcast: Broadcast | None) -> None:
+        if broadcast and fault.forget:
+            broadcast.forget()
+        if broadcast and fault.over:
+            broadcast.over = True
+        if fault.how == "mute":
+            connection.transport.pause_reading()
+            await connection.wait_closed()
+        elif fault.how == "cut":
+            connection.transport.abort()
+        else:
+            if fault.error:
+                await self._say(connection, "error", code=fault.error, message=fault.reason)
+            await connection.close(fault.code, fault.reason)
+
+    async def _heard(self, connection: ServerConnection) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(await connection.recv())
+        self.said.append(said)
+        return said
+
+    async def _say(self, connection: ServerConnection, kind: str, **fields: object) -> None:
+        await connection.send(json.dumps({"type": kind, **fields}))
+
+
 @asynccontextmanager
-async def listening(sink: Sink) -> AsyncIterator[Sink]:
+async def listening(sink: AnySink) -> AsyncIterator[AnySink]:
     server = serve(
-        sink.take, "127.0.0.1", 0, process_request=sink.answer, compression=None, max_size=None, max_queue=64
+        sink.take,
+        "127.0.0.1",
+        0,
+        process_request=sink.answer,
+        subprotocols=[Subprotocol("ingestd.v1")] if isinstance(sink, Origin) else None,
+        select_subprotocol=None,
+        compression=None,
+        max_size=None,
+        max_queue=64,
     )
     async with server as listener:
         sink.url = f"http://127.0.0.1:{next(iter(listener.sockets)).getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""``ingestd publish`` against a WebSocket server: what arrives, and how it ends."""
+"""``ingestd publish``: addresses and refusals, and what arrives by the plain protocol."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ import pytest
 
 from ingestd.cli.publish import Options, publish
 from ingestd.publish import connection
-from ingestd.publish.connection import endpoint, is_local
-from ingestd.publish.errors import Exit, Failure, closed, refused_handshake
+from ingestd.publish.errors import Exit
 from tests.cli.sink import RECORDINGS, VP8, Sink, ended, ingestd, listening, recordings, refusal, start
 
 KEY, TOKEN = "stream-key-of-the-test", "token.of.the-test"
@@ -33,7 +32,7 @@ def test_every_recording_arrives_as_it_is(name: str) -> None:
     async def test() -> None:
         async with listening(Sink()) as sink:
             finished = await ingestd(
-                "publish", str(RECORDINGS / name), "--server", sink.url, "--speed", "0", **SECRETS
+                "publish", "--plain", str(RECORDINGS / name), "--server", sink.url, "--speed", "0", **SECRETS
             )
             assert finished.code == Exit.SENT, finished.err
             assert sink.data == (RECORDINGS / name).read_bytes()
@@ -49,7 +48,7 @@ def test_key_in_the_address_token_in_a_header_neither_in_any_output() -> None:
     async def test() -> None:
         async with listening(Sink()) as sink:
             words = ["--title", "Où? & what", "--speed", "30"]
-            finished = await ingestd("publish", str(VP8), "--server", sink.url, *words, **SECRETS)
+            finished = await ingestd("publish", "--plain", str(VP8), "--server", sink.url, *words, **SECRETS)
             assert finished.code == Exit.SENT, finished.err
             (request,) = sink.requests
             asked = urlsplit(request.path)
@@ -69,7 +68,7 @@ def test_flags_go_before_the_environment_and_that_before_the_ready_file(tmp_path
         async with listening(Sink()) as sink:
             ready = tmp_path / "ready.json"
             ready.write_text(json.dumps({"http": sink.url, "stream_key": "k3", "token": "t3", "pid": 1}))
-            base = ["publish", str(VP8), "--ready-file", str(ready), "--speed", "0", "--quiet"]
+            base = ["publish", "--plain", str(VP8), "--ready-file", str(ready), "--speed", "0", "--quiet"]
             for more, environment in (
                 ([], {}),
                 ([], {"INGESTD_STREAM_KEY": "k2"}),
@@ -145,7 +144,7 @@ def test_a_close_in_mid_stream_is_told_with_its_reason(close_code: int, code: Ex
         # with a pace, so that the client is waiting when the close frame comes
         async with listening(Sink(close_after=(100_000, close_code, "the reason"))) as sink:
             words = ["--server", sink.url, "--speed", "5"]
-            finished = await ingestd("publish", str(VP8), *words, **SECRETS)
+            finished = await ingestd("publish", "--plain", str(VP8), *words, **SECRETS)
             assert finished.code == code, finished.err
             assert "the reason" in finished.err
             assert len(sink.data) < VP8.stat().st_size
@@ -158,7 +157,7 @@ def test_a_connection_that_breaks(speed: str) -> None:
     async def test() -> None:
         async with listening(Sink(break_after=100_000)) as sink:
             finished = await ingestd(
-                "publish", str(VP8), "--server", sink.url, "--speed", speed, "--loop", **SECRETS
+                "publish", "--plain", str(VP8), "--server", sink.url, "--speed", speed, "--loop", **SECRETS
             )
             assert finished.code == Exit.LOST, finished.err
             assert "connection was lost" in finished.err
@@ -220,7 +219,7 @@ def test_a_loop_sends_further_recordings_until_ctrl_c() -> None:
         data = VP8.read_bytes()
         async with listening(Sink()) as sink:
             words = ["--server", sink.url, "--loop", "--speed", "200"]
-            process = await start("publish", str(VP8), *words, **SECRETS)
+            process = await start("publish", "--plain", str(VP8), *words, **SECRETS)
             await sink.wait(lambda one: len(one.data) > 2.5 * len(data))
             process.send_signal(signal.SIGINT)
             finished = await ended(process)
@@ -239,7 +238,9 @@ def test_a_loop_sends_further_recordings_until_ctrl_c() -> None:
 def test_a_signal_ends_the_recording_properly(number: signal.Signals) -> None:
     async def test() -> None:
         async with listening(Sink()) as sink:
-            process = await start("publish", str(VP8), "--server", sink.url, "--speed", "0.5", **SECRETS)
+            process = await start(
+                "publish", "--plain", str(VP8), "--server", sink.url, "--speed", "0.5", **SECRETS
+            )
             await sink.wait(lambda one: bool(one.messages))
             process.send_signal(number)
             finished = await ended(process)
@@ -266,7 +267,9 @@ def test_a_second_signal_ends_at_once_when_the_server_does_not_confirm() -> None
         sink = Sink()
         sink.take = deaf  # type: ignore[method-assign]
         async with listening(sink):
-            process = await start("publish", str(VP8), "--server", sink.url, "--speed", "0.5", **SECRETS)
+            process = await start(
+                "publish", "--plain", str(VP8), "--server", sink.url, "--speed", "0.5", **SECRETS
+            )
             async with asyncio.timeout(30):
                 await connected.wait()
             process.send_signal(signal.SIGINT)
@@ -296,7 +299,7 @@ def test_a_server_that_takes_nothing_any_more(
         sink = Sink()
         sink.take = deaf  # type: ignore[method-assign]
         async with listening(sink):
-            options = Options(VP8, sink.url, KEY, TOKEN, speed=speed, loop=True)
+            options = Options(VP8, sink.url, KEY, TOKEN, speed=speed, loop=True, plain=True)
             assert await publish(options) is Exit.LOST
             over.set()
         assert "has taken nothing for 0.3 s" in capsys.readouterr().err
@@ -333,7 +336,9 @@ def test_a_damaged_file_is_sent_up_to_the_damage() -> None:
     async def test() -> None:
         damaged = RECORDINGS / "BAD_dangling-A3-before-cluster.webm"
         async with listening(Sink()) as sink:
-            finished = await ingestd("publish", str(damaged), "--server", sink.url, "--speed", "0", **SECRETS)
+            finished = await ingestd(
+                "publish", "--plain", str(damaged), "--server", sink.url, "--speed", "0", **SECRETS
+            )
             assert finished.code == Exit.UNUSABLE
             assert "damaged after 277,741 bytes" in finished.err
             assert damaged.read_bytes()[:277_741] == sink.data
@@ -355,45 +360,10 @@ def test_a_slow_server_is_waited_for() -> None:
 
             sink.take = slowly  # type: ignore[method-assign]
             async with listening(sink):
-                finished = await ingestd("publish", str(VP8), "--server", sink.url, "--speed", "0", **SECRETS)
+                finished = await ingestd(
+                    "publish", "--plain", str(VP8), "--server", sink.url, "--speed", "0", **SECRETS
+                )
             assert finished.code == Exit.SENT, finished.err
             assert sink.data == VP8.read_bytes()
 
     run(test())
-
-
-@pytest.mark.parametrize(
-    ("server", "expected"),
-    [
-        ("http://127.0.0.1:4000", "ws://127.0.0.1:4000/ws?streamKey=k"),
-        ("127.0.0.1:4000", "ws://127.0.0.1:4000/ws?streamKey=k"),
-        ("https://live.example.org/", "wss://live.example.org/ws?streamKey=k"),
-        ("https://example.org/live/", "wss://example.org/live/ws?streamKey=k"),
-        ("ws://[::1]:4000/ws", "ws://[::1]:4000/ws?streamKey=k"),
-        ("wss://example.org:8443/a/b", "wss://example.org:8443/a/b/ws?streamKey=k"),
-    ],
-)
-def test_addresses(server: str, expected: str) -> None:
-    assert endpoint(server, "k") == expected
-
-
-def test_what_is_on_this_machine() -> None:
-    local = [is_local(f"http://{host}") for host in ("localhost", "127.0.0.9:1", "[::1]:4000")]
-    remote = [is_local(f"http://{host}") for host in ("example.org", "10.0.0.1", "localhost.example.org")]
-    assert local == [True] * 3 and remote == [False] * 3
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"{}", b'{"error":1}', b'{"error":{"message":2}}', b"\xff"]
-)
-def test_an_answer_that_is_not_ours(body: bytes) -> None:
-    failure = refused_handshake(502, body)
-    assert isinstance(failure, Failure)
-    assert failure.exit is Exit.NO_CONNECTION
-    assert "not ingestd" in str(failure)
-
-
-def test_a_close_without_words() -> None:
-    assert str(closed(1006, "")) == "The connection was lost."
-    assert closed(4499, "").exit is Exit.REFUSED
-    assert closed(3000, "").exit is Exit.LOST

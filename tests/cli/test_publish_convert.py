@@ -13,7 +13,7 @@ import pytest
 
 from ingestd.publish.convert import Stream, arguments
 from ingestd.publish.errors import Exit
-from tests.cli.sink import VP8, Ended, Recordings, Sink, ended, ingestd, listening, make, recordings, start
+from tests.cli.sink import VP8, Ended, Origin, Recordings, ended, ingestd, listening, make, recordings, start
 
 KEY, TOKEN = "stream-key-of-the-test", "token.of.the-test"
 SECRETS = {"INGESTD_STREAM_KEY": KEY, "INGESTD_TOKEN": TOKEN}
@@ -21,9 +21,9 @@ H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", 
 PHONE = [*H264, "-bf", "2", "-c:a", "aac", "-movflags", "+faststart"]
 
 
-def publish(path: Path, *words: str, **environment: str) -> tuple[Ended, Sink]:
-    async def sent() -> tuple[Ended, Sink]:
-        async with listening(Sink()) as sink:
+def publish(path: Path, *words: str, **environment: str) -> tuple[Ended, Origin]:
+    async def sent() -> tuple[Ended, Origin]:
+        async with listening(Origin()) as sink:
             arguments = ["publish", str(path), "--server", sink.url, "--speed", "0", *words]
             return await ingestd(*arguments, **SECRETS, **environment), sink
 
@@ -39,7 +39,7 @@ def arrived(path: Path) -> tuple[Ended, Recordings]:
     assert not seen.malformed
     assert len(seen.inits) == 1
     assert seen.seconds == pytest.approx(2, abs=0.2)
-    assert sink.codes == [4000]
+    assert sink.codes == [1000]
     return finished, seen
 
 
@@ -169,7 +169,7 @@ def test_ffmpeg_knows_no_secret_and_ends_with_us(number: signal.Signals, tmp_pat
         # noise does not shrink: far more than a pipe holds, so FFmpeg is still waiting at its own
         noise = ["-vf", "scale=640:480,noise=alls=80:allf=t", "-c:v", "mpeg4", "-q:v", "2"]
         path = make("camera.avi", *noise, directory=tmp_path)
-        async with listening(Sink()) as sink:
+        async with listening(Origin()) as sink:
             words = ["--server", sink.url, "--speed", "0.1", "--loop"]
             process = await start("publish", str(path), *words, **SECRETS)
             await sink.wait(lambda one: bool(one.messages))

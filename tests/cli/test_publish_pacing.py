@@ -117,6 +117,31 @@ def test_a_file_of_two_recordings_goes_on_where_the_first_ends() -> None:
     assert slices[-1].due == pytest.approx(sum(map(length, parts)), abs=1)
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    sizes,
+    st.sampled_from(
+        ["vp8_audiotrack-ends-2.5s.webm", "vp8_restart-part1.webm", "canvas-alpha-vp8_BlockGroup_resize.webm"]
+    ),
+)
+def test_no_slice_has_bytes_of_two_recordings(pieces: list[int], name: str) -> None:
+    """Nor where silence, or a Cluster header of its own, makes the splitter's ends inexact."""
+    parts = [FILES[name][:250_000], FILES[name][:90_000]]
+    slices = pace(parts[0][: whole(parts[0])] + parts[1], pieces)
+    (second,) = (number for number, piece in enumerate(slices) if number and piece.begins)
+    assert slices[0].begins
+    assert join(slices[:second]) == parts[0][: whole(parts[0])]
+    assert join(slices[second:]) == parts[1]
+    assert slices[second].init is not None or slices[second].due == slices[-1].due
+
+
+def whole(data: bytes) -> int:
+    """Up to where the elements of a recording are whole."""
+    splitter = Splitter()
+    splitter.feed(data)
+    return len(data) - splitter.buffered
+
+
 def test_a_pass_starts_where_the_last_one_ended() -> None:
     first = Pacer()
     pace(FILES[VP8.name], pacer=first)

@@ -25,7 +25,7 @@ class Clock:
 
 def begun(out: io.StringIO, clock: Clock, *, quiet: bool = False) -> Progress:
     progress = Progress(out, quiet=quiet, clock=clock)
-    progress.begin(lambda seconds, sent: seconds * 10_000_000 / sent, lambda: 42_900)
+    progress.begin(lambda seconds, sent: seconds * 10_000_000 / sent, lambda: "3.2 s waiting")
     return progress
 
 
@@ -34,7 +34,7 @@ def test_the_line() -> None:
     progress = begun(io.StringIO(), clock)
     clock.now += 5
     progress.sent(5.0, 1_250_000)
-    assert progress.line() == "0:05 of about 0:40   2.0 Mb/s   42 kB waiting"
+    assert progress.line() == "0:05 of about 0:40   2.0 Mb/s   3.2 s waiting"
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
@@ -50,7 +50,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
 
 def test_no_total_is_guessed_from_too_little_or_nothing() -> None:
     progress = Progress(io.StringIO(), clock=Clock())
-    assert progress.line() == "0:00   0.0 Mb/s   0 kB waiting"
+    assert progress.line() == "0:00   0.0 Mb/s"
     progress.sent(3700.0, 1)
     assert progress.line().startswith("1:01:40   ")
 
@@ -86,6 +86,16 @@ def test_quiet_says_only_what_goes_wrong() -> None:
     progress.say("all is well")
     progress.complain("it is not")
     assert out.getvalue() == "ingestd: it is not\n"
+
+
+def test_what_goes_again_counts_in_the_rate_alone() -> None:
+    clock = Clock()
+    progress = begun(io.StringIO(), clock)
+    progress.sent(5.0, 250_000)
+    clock.now += 5
+    progress.sent(5.0, 0, again=1_000_000)
+    assert progress.line() == "0:05 of about 3:20   2.0 Mb/s   3.2 s waiting"
+    assert "0.2 MB" in progress.summary()
 
 
 def test_the_summary() -> None:

@@ -13,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.delivery import delivery as module
-from ingestd.delivery.delivery import Delivery, is_over, plays, stream_name
+from ingestd.delivery.delivery import Delivery, Round, stream_name
+from ingestd.delivery.files import is_over, plays, write_atomically
+from ingestd.delivery.retention import close_leftovers
 from ingestd.encoder.ladder import Rendition
+from ingestd.journal.journal import BroadcastRow, Journal, JournalFull
 from tests.hls.rfc8216 import (
     check_aligned,
     check_media,
@@ -37,6 +40,7 @@ class Live:
     def __init__(self, root: Path, identity: str = ID, window: float = WINDOW) -> None:
         self.root = root
         self.id = identity
+        self.window = window
         self.delivery = Delivery(root, "demo", identity, 1.0, window, 30)
         self.now = 0.0
         self.generation = -1
@@ -700,7 +704,7 @@ def test_a_broadcast_without_any_segment_leaves_nothing(live: Live) -> None:
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The numbers of the writes that fail, counted from the next one."""
     failing: list[int] = []
-    count, write = itertools.count(1), module.write_atomically
+    count, write = itertools.count(1), write_atomically
 
     def write_or_fail(path: Path, text: str) -> None:
         if failing and next(count) in failing:
@@ -797,13 +801,310 @@ def test_a_segment_that_could_not_be_moved_is_moved_at_the_next_look(live: Live)
     assert (live.delivery.segments, live.delivery.commits) == (1, {"720p": 1.0})
 
 
-def test_a_playlist_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "720p.m3u8"
-    path.write_text("old")
-    (tmp_path / ".720p.m3u8.new").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        module.write_atomically(path, "new")
-    assert path.read_text() == "old"
-    (tmp_path / ".720p.m3u8.new").rmdir()
-    module.write_atomically(path, "new")
-    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("720p.m3u8", "new")]
+# After a restart of the daemon
+
+
+class Outliving(Live):
+    """A broadcast whose daemon may die at any moment: the next one has its journal."""
+
+    def __init__(self, root: Path, window: float = WINDOW) -> None:
+        super().__init__(root, window=window)
+        row = BroadcastRow(ID, "demo", "", DATE, True)
+        self.journal = Journal.create(root, row)
+        self.full = False  # the journal's disk
+        self.commits: dict[str, float] = {}  # that stand in the journal
+        self.delivery = self._deliver()
+
+    def _deliver(self) -> Delivery:
+        return Delivery(self.root, "demo", ID, 1.0, self.window, 30, self.record)
+
+    def record(self, listed: Round) -> None:
+        if self.full:
+            raise JournalFull("database or disk is full")
+        self.journal.listed(listed.segments, listed.first, listed.renditions, None)
+        self.commits = dict(listed.commits)
+
+    def kill_daemon(self) -> None:
+        self.journal.close()
+        self.journal, self.kept = Journal.open(self.journal.path)
+        self.delivery = self._deliver()
+        self.delivery.restore(self.kept, self.now)
+        close_leftovers(self.root, {ID})
+        self.look()
+
+    def go_on(self, *renditions: Rendition) -> None:
+        """The first generation of the next process."""
+        self.begin(*renditions, origins={made.name: self.commits[made.name] for made in renditions})
+
+
+@pytest.fixture
+def outliving(tmp_path: Path) -> Iterator[Outliving]:
+    found = Outliving(tmp_path)
+    yield found
+    found.journal.close()
+
+
+def test_playlists_are_the_same_after_a_restart(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(*LADDER)
+    live.play(1.0, 1.0, 0.5)
+    live.restart()
+    live.play(*[1.0] * 5)
+    before, index, at = live.files, live.index, channel(live.root)
+    assert "DISCONTINUITY" in before["720p"]
+    for path in live.delivery.directory.glob("*.m3u8"):
+        path.unlink()
+    live.kill_daemon()
+    assert (live.files, live.index, channel(live.root)) == (before, index, at)
+    assert live.delivery.playable
+    assert [one.rendition for one in live.delivery.listed] == list(LADDER)
+    assert live.delivery.newest_file == live.delivery.directory / live.uris("360p")[-1]
+    live.check()
+
+
+def test_after_a_restart_it_goes_on_with_a_discontinuity_and_rising_numbers(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(*LADDER)
+    live.play(*[1.0] * 7)
+    before = parse_media(live.files["720p"])
+    live.kill_daemon()
+    live.go_on(*LADDER)
+    live.play(1.0, 1.0)
+    after = parse_media(live.files["720p"])
+    assert after.media_sequence == before.media_sequence + 2
+    assert live.uris("720p")[-3:] == ["720p/0-6.ts", "720p/1-0.ts", "720p/1-1.ts"]
+    assert [segment.discontinuity for segment in after.segments][-3:] == [False, True, False]
+    dates = [segment.program_date_time for segment in after.segments]
+    assert [date.timestamp() for date in dates if date][-2:] == [DATE + 7, DATE + 8]
+    live.end()
+    live.check()
+
+
+def test_discontinuities_that_slid_out_still_count_after_a_restart(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R720)
+    for _ in range(4):
+        live.play(1.0, 1.0)
+        live.restart()
+    live.play(1.0, 1.0)
+    before = parse_media(live.files["720p"]).discontinuity_sequence
+    assert before > 0
+    live.kill_daemon()
+    assert parse_media(live.files["720p"]).discontinuity_sequence == before
+    live.go_on(R720)
+    live.play(*[1.0] * 7)
+    assert parse_media(live.files["720p"]).discontinuity_sequence == 5
+    live.check()
+
+
+def test_a_restart_before_anything_was_listed(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R720)
+    live.kill_daemon()
+    assert (live.files, live.delivery.playable, live.delivery.listed) == ({}, False, [])
+    live.epoch(R720)
+    live.play(1.0)
+    assert "#EXT-X-DISCONTINUITY\n" not in live.files["720p"]
+    live.check()
+
+
+def test_after_a_restart_other_renditions_may_be_made(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R480, R360)
+    live.play(1.0, 1.0)
+    live.kill_daemon()
+    live.epoch(R720, R360, date=DATE + 60)
+    live.play(1.0)
+    live.kill_daemon()
+    assert live.variants == ["720p.m3u8", "480p.m3u8", "360p.m3u8"]
+    assert live.uris("720p") == ["360p/0-0.ts", "360p/0-1.ts", "720p/1-0.ts"]
+    assert live.uris("480p") == ["480p/0-0.ts", "480p/0-1.ts", "360p/1-0.ts"]
+    live.end()
+    live.check()
+
+
+def test_bandwidths_that_were_measured_are_not_forgotten(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R720)
+    live.cut(1.0, size=940_000)
+    live.collect()
+    live.kill_daemon()
+    assert "BANDWIDTH=7520000," in live.index
+    live.go_on(R720)
+    live.cut(1.0, size=94_000)
+    live.end()
+    assert "BANDWIDTH=7520000,AVERAGE-BANDWIDTH=4136000," in live.index
+
+
+def test_a_segment_that_was_moved_but_not_noted_goes_and_is_made_again(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R720, R360)
+    live.play(1.0)
+    live.full = True
+    live.cut()
+    with pytest.raises(OSError, match="full"):
+        live.collect()
+    nobodys = [live.delivery.directory / name / "0-1.ts" for name in ("720p", "360p")]
+    assert all(path.exists() for path in nobodys)
+    live.full = False
+    live.kill_daemon()
+    assert live.uris("720p") == ["720p/0-0.ts"]
+    live.go_on(R720, R360)
+    live.play(1.0)
+    assert live.uris("720p") == ["720p/0-0.ts", "720p/1-0.ts"]
+    assert all(path.exists() for path in nobodys)  # as if they had just been listed
+    live.now += 6.0
+    live.collect()
+    assert not any(path.exists() for path in nobodys)
+    assert (live.delivery.directory / "720p" / "1-0.ts").exists()
+    live.check()
+
+
+def test_what_slid_out_before_a_restart_goes_after_it(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R720)
+    live.play(*[1.0] * 8)
+    left = live.delivery.directory / "720p" / "0-2.ts"
+    assert left.exists()
+    assert "720p/0-2.ts" not in live.uris("720p")
+    live.kill_daemon()
+    live.go_on(R720)
+    live.play(*[1.0] * 8)
+    assert not left.exists()
+    assert len(list(live.delivery.directory.rglob("*.ts"))) <= 14
+
+
+def test_what_is_in_the_journal_but_not_on_disk_is_listed_after_a_restart(
+    outliving: Outliving, full_disk: list[int]
+) -> None:
+    """A SIGKILL between the two."""
+    live = outliving
+    live.epoch(R720, R360)
+    live.play(1.0)
+    live.cut()
+    full_disk.append(1)
+    with pytest.raises(OSError, match="No space"):
+        live.collect()
+    live.kill_daemon()
+    assert live.uris("720p") == ["720p/0-0.ts", "720p/0-1.ts"]
+    live.go_on(R720, R360)
+    live.play(1.0)
+    live.end()
+    live.check()
+
+
+def test_a_restored_broadcast_leaves_the_channel_to_a_newer_one(tmp_path: Path) -> None:
+    live = Outliving(tmp_path)
+    live.epoch(R720)
+    live.play(1.0)
+    newer = Live(tmp_path, "77000000")
+    newer.epoch(R720)
+    newer.play(1.0)
+    live.kill_daemon()
+    assert plays(tmp_path / "public" / "demo") == "77000000"
+    assert live.delivery.playable
+    live.journal.close()
+
+
+def test_a_restored_broadcast_can_end_at_once(outliving: Outliving) -> None:
+    outliving.epoch(R720)
+    outliving.play(1.0)
+    outliving.kill_daemon()
+    outliving.delivery.end()
+    outliving.look()
+    assert check_media(outliving.files["720p"], final=True) == []
+    outliving.check()
+
+
+# A journal that is full for a moment
+
+
+def test_nothing_is_listed_that_could_not_be_noted(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(*LADDER)
+    live.play(1.0)
+    before = live.files
+    live.full = True
+    for _ in range(3):
+        live.cut()
+        with pytest.raises(OSError, match="full"):
+            live.collect()
+        assert live.files == before
+    live.full = False
+    assert live.collect()
+    assert {name: len(live.uris(name)) for name in live.files} == {"720p": 4, "480p": 4, "360p": 4}
+    assert live.commits == dict.fromkeys(("720p", "480p", "360p"), 4.0) == live.delivery.commits
+    after = live.files
+    live.kill_daemon()
+    assert live.files == after
+    assert [row.sequence for row in live.kept.segments] == [0, 1, 2, 3] * 3
+    live.check()
+
+
+def test_renditions_that_could_not_be_noted_at_first_are_noted_with_their_past(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R360)
+    live.play(1.0)
+    live.end_generation()
+    live.epoch(R720, R360, date=DATE + 60)
+    live.full = True
+    live.cut()
+    with pytest.raises(OSError, match="full"):
+        live.collect()
+    live.full = False
+    live.collect()
+    before = live.files
+    live.kill_daemon()
+    assert live.files == before
+    assert live.uris("720p") == ["360p/0-0.ts", "720p/1-0.ts"]
+
+
+def test_what_is_noted_begins_where_the_playlists_begin(outliving: Outliving) -> None:
+    live = outliving
+    live.epoch(R720, R360)
+    live.play(*[1.0] * 20)
+    live.kill_daemon()
+    for name in ("720p", "360p"):
+        listed = parse_media(live.files[name])
+        rows = [row for row in live.kept.segments if row.rendition == name]
+        assert [row.uri for row in rows] == [segment.uri for segment in listed.segments]
+        assert rows[0].sequence == listed.media_sequence
+
+
+def test_segments_are_forced_to_disk_before_they_are_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(module, "to_disk", lambda files: happened.extend(path.name for path in files))
+    for fsync in (False, True):
+        delivery = Delivery(
+            tmp_path, "demo", f"{fsync}", 1.0, 5.0, 30, lambda _: happened.append("noted"), fsync=fsync
+        )
+        delivery.begin(0, DATE, [R720, R360], {})
+        for stream in streams(tmp_path, f"{fsync}", 0, R720, R360).values():
+            stream.cut(1.0)
+        delivery.collect(0, 0.0)
+    assert happened == ["noted", "0-0.ts", "0-0.ts", "noted"]
+
+
+@given(lives, st.sampled_from([1.0, 3.0, 8.0]), st.lists(st.booleans(), min_size=4, max_size=4))
+@settings(deadline=None, max_examples=15)
+def test_any_story_goes_on_after_a_restart_as_the_rfc_allows(
+    story: list[tuple[tuple[Rendition, ...] | None, list[float]]], window: float, kills: list[bool]
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        live = Outliving(Path(directory), window=window)
+        for number, ((renditions, cuts), kill) in enumerate(zip(story, kills, strict=False)):
+            if number and not kill:
+                live.end_generation()
+            live.epoch(*(renditions or LADDER), date=DATE + 100 * number)
+            live.play(*cuts)
+            if kill:
+                before = live.files
+                live.kill_daemon()
+                assert live.files == before
+            live.check_together()
+        live.delivery.end()
+        live.look()
+        live.check()
+        live.journal.close()

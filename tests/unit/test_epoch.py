@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
+from ingestd.journal.journal import EpochRow
 
 INIT = InitSegment(b"init", "matroska", ())
 BOTH = tuple(Rendition(name, 2, 2, 30, 1000, 1000) for name in ("720p", "360p"))
 
 
-def epoch(held: int = 1 << 20, ahead: int = 1 << 20, wall: float = 1000.0) -> Epoch:
-    return Epoch(0, INIT, BOTH, Bounds(held, ahead), wall)
+def epoch(held: int = 1 << 20, ahead: int = 1 << 20, wall: float = 1000.0, span: float = 0.0) -> Epoch:
+    return Epoch(0, INIT, BOTH, Bounds(held, ahead, span), wall)
 
 
 def put(one: Epoch, *times: float, starts: bool = True, size: int = 1000) -> None:
@@ -73,8 +76,18 @@ def test_there_is_no_room_while_too_much_waits_for_the_encoder() -> None:
     assert one.has_room()
 
 
-def test_there_is_no_room_beyond_the_bound_of_memory_until_the_encoder_has_it() -> None:
+def test_there_is_no_room_beyond_the_bound_of_memory_until_the_playlist_has_it() -> None:
     one = epoch(held=2000)
+    put(one, 0.0, 1.0)
+    one.fed = 2
+    assert not one.has_room()
+    one.commit_to({"720p": 1.5, "360p": 1.5})
+    assert one.has_room()
+    assert one.buffer.given_up == 0
+
+
+def test_a_bound_that_does_not_hold_what_the_encoder_needs_gives_up_what_the_encoder_has() -> None:
+    one = epoch(held=2000, span=5.0)
     put(one, 0.0, 1.0)
     assert not one.has_room()
     one.fed = 1
@@ -189,3 +202,86 @@ def test_a_complete_epoch_is_replayed_from_its_commit_point_as_well() -> None:
     one.finish()
     one.commits = {"720p": 3.0, "360p": 3.5}
     assert asyncio.run(one.first_to_replay()) == 1
+
+
+# Renditions that are not encoded for a while
+
+
+def test_a_rendition_that_is_not_encoded_does_not_hold_the_commit_point_back() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.commit_to({"720p": 1.0, "360p": 1.0})
+    one.encode(BOTH[1:])
+    one.commit_to({"360p": 3.0})
+    assert (one.active, one.commit, one.buffer.offset) == (BOTH[1:], 3.0, 0)
+    assert one.buffer.get(0) is None
+
+
+def test_a_rendition_that_comes_back_begins_where_the_others_are() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.encode(BOTH[1:])
+    one.commit_to({"360p": 3.0})
+    one.encode(BOTH)
+    assert (one.commits, one.commit) == ({"720p": 3.0, "360p": 3.0}, 3.0)
+
+
+def test_renditions_that_stay_keep_their_commit_points() -> None:
+    one = epoch()
+    put(one, 0.0, 2.0, 4.0)
+    one.commit_to({"720p": 1.0, "360p": 3.0})
+    one.encode(BOTH)
+    assert one.commits == {"720p": 1.0, "360p": 3.0}
+
+
+# After a restart of the daemon
+
+
+def kept(**changes: Any) -> EpochRow:
+    row = EpochRow(3, INIT.data, 995.0, 5.0, 4321, b"prefix", {"720p": 7.5, "360p": 7.0})
+    return replace(row, **changes)
+
+
+def restored(row: EpochRow) -> Epoch:
+    return Epoch.restore(row, INIT, BOTH, Bounds(1 << 20, 1 << 20))
+
+
+def test_an_epoch_comes_back_from_the_journal_as_it_went_there() -> None:
+    assert restored(kept()).row() == kept()
+
+
+def test_an_epoch_goes_to_the_journal_with_the_unit_that_holds_its_commit_point() -> None:
+    one = epoch(wall=1000.0)
+    one.append(Fragment(0, memoryview(b"zero"), 5.0, 6.9, True))
+    one.append(Fragment(4, memoryview(b"one"), 7.0, 8.0, True, b"prefix"))
+    one.commit_to({"720p": 8.0, "360p": 8.0})
+    assert one.row() == EpochRow(0, b"init", 995.0, 5.0, 4, b"prefix", {"720p": 8.0, "360p": 8.0}, None)
+    assert one.row(total=99).total == 99
+
+
+def test_a_row_is_not_changed_by_what_comes_later() -> None:
+    one = restored(kept())
+    row = one.row()
+    one.commit_to({"720p": 99.0, "360p": 99.0})
+    assert row == kept()
+
+
+def test_a_restored_epoch_goes_on_with_its_clock_and_its_commit_points() -> None:
+    one = restored(kept())
+    assert (one.number, one.date, one.start) == (3, 995.0, 5.0)
+    assert (one.commit, one.lag, one.end_date) == (7.0, 0.0, 1002.0)
+    one.append(Fragment(4321, memoryview(b"data"), 6.0, 9.0, True, b"prefix"))
+    assert (one.date, one.start, one.commits) == (995.0, 5.0, {"720p": 7.5, "360p": 7.0})
+    assert (one.lag, one.buffer.offset, one.buffer.prefix) == (2.0, 4321, b"prefix")
+    assert asyncio.run(one.first_to_replay()) == 0
+    assert one.commits == {"720p": 7.5, "360p": 7.0}
+
+
+def test_a_rendition_that_the_journal_does_not_know_begins_where_the_others_are() -> None:
+    one = restored(kept(commits={"360p": 7.0, "240p": 6.5}))
+    assert one.commits == {"720p": 6.5, "360p": 7.0}
+
+
+def test_an_epoch_of_which_nothing_stands_in_the_playlist_begins_at_its_start() -> None:
+    one = restored(kept(commits={}))
+    assert (one.commits, one.lag) == ({"720p": 5.0, "360p": 5.0}, 0.0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -18,9 +16,11 @@ def fragment(offset: int, size: int, time: float, *, starts: bool, end: float | 
     return Fragment(offset, memoryview(bytes(size)), time, time if end is None else end, starts)
 
 
-def units(*times: float, size: int = 100, parts: int = 2) -> ReplayBuffer:
+def units(
+    *times: float, size: int = 100, parts: int = 2, limit: int = 1 << 20, span: float = 0.0
+) -> ReplayBuffer:
     """A buffer with a unit at each of these times, each in two fragments."""
-    buffer, offset = ReplayBuffer(1 << 20), 0
+    buffer, offset = ReplayBuffer(limit, span), 0
     for time in times:
         for part in range(parts):
             buffer.append(fragment(offset, size, time, starts=part == 0, end=time + part))
@@ -102,7 +102,7 @@ def test_after_a_unit_was_given_up_a_restart_goes_on_from_the_next_one() -> None
     assert buffer.seek(0.0) == 2
 
 
-def test_the_offset_never_goes_back() -> None:
+def test_the_offset_stays_with_a_unit_that_was_given_up() -> None:
     buffer = ReplayBuffer(1000)
     buffer.append(fragment(0, 500, 0.0, starts=True))
     buffer.append(fragment(500, 800, 1.0, starts=True))
@@ -112,17 +112,53 @@ def test_the_offset_never_goes_back() -> None:
     assert buffer.get(1) is None
     assert buffer.offset == 500
     buffer.append(fragment(1300, 10, 2.0, starts=True))
-    assert buffer.offset == 1300
+    assert buffer.offset == 500
+
+
+def test_the_prefix_is_that_of_the_unit_that_holds_the_commit_point() -> None:
+    buffer = ReplayBuffer(1 << 20)
+    buffer.append(Fragment(0, memoryview(b"zero"), 0.0, 1.9, True, b"first"))
+    buffer.append(Fragment(4, memoryview(b"one"), 2.0, 3.9, True, b"second"))
+    buffer.append(Fragment(7, memoryview(b"more"), 3.0, 3.9, False))
+    assert (buffer.offset, buffer.prefix) == (0, b"first")
+    buffer.commit(3.0)
+    assert (buffer.offset, buffer.prefix) == (4, b"second")
+    buffer.append(Fragment(11, memoryview(b"two"), 4.0, 4.0, True))
+    buffer.commit(9.0)
+    assert (buffer.offset, buffer.prefix) == (11, b"")
 
 
 def test_the_bound_itself_is_full() -> None:
     buffer = ReplayBuffer(2 * (100 + _OVERHEAD))
     buffer.append(fragment(0, 100, 0.0, starts=True))
     assert buffer.make_room(fed=0)
-    buffer.append(fragment(100, 100, 1.0, starts=True))
+    buffer.append(fragment(100, 100, 1.0, starts=False))
     assert not buffer.make_room(fed=0)
     assert buffer.make_room(fed=2)
-    assert (buffer.given_up, buffer.offset) == (100, 100)
+    assert (buffer.given_up, buffer.offset) == (100, 0)
+
+
+def test_nothing_is_given_up_while_the_commit_point_may_still_make_room() -> None:
+    buffer = units(0.0, 2.0, limit=4 * (100 + _OVERHEAD), span=2.0)
+    assert not buffer.make_room(fed=4)
+    assert (buffer.given_up, buffer.seek(0.0)) == (0, 0)
+    buffer.commit(2.5)
+    assert buffer.make_room(fed=4)
+    assert (buffer.given_up, buffer.offset) == (0, 200)
+
+
+def test_a_bound_too_small_for_a_segment_is_no_reason_to_wait_for_one() -> None:
+    buffer = units(0.0, 2.0, limit=4 * (100 + _OVERHEAD), span=3.1)  # it ends at 3 s
+    assert not buffer.make_room(fed=0)
+    assert buffer.make_room(fed=4)
+    assert (buffer.given_up, buffer.get(0), buffer.seek(0.0)) == (100, None, 2)
+    assert buffer.offset == 0
+
+
+def test_no_more_is_given_up_than_makes_room() -> None:
+    buffer = units(0.0, parts=6, limit=4 * (100 + _OVERHEAD))
+    assert buffer.make_room(fed=6)
+    assert (buffer.given_up, buffer.size) == (300, 3 * (100 + _OVERHEAD))
 
 
 def test_a_flood_of_tiny_fragments_is_bounded_as_well() -> None:
@@ -159,20 +195,13 @@ def test_a_large_view_is_not_copied() -> None:
 # Any story
 
 
-@dataclass
-class Kept:
-    """What the model knows of one fragment."""
-
-    number: int
-    fragment: Fragment
-
-
 class AnyStory(RuleBasedStateMachine):
     """Whatever is appended, committed and dropped: a restart finds what it needs, in bounded memory."""
 
     def __init__(self) -> None:
         super().__init__()
         self.limit = 0
+        self.span = 0.0
         self.buffer = ReplayBuffer(0)
         self.all: list[Fragment] = []
         self.first = 0
@@ -181,11 +210,12 @@ class AnyStory(RuleBasedStateMachine):
         self.fed = 0
         self.largest = 0
         self.given_up = 0
+        self.offset = 0  # of the unit that holds the commit point, among all that were ever appended
 
-    @initialize(limit=st.integers(1000, 20_000))
-    def begin(self, limit: int) -> None:
-        self.limit = limit
-        self.buffer = ReplayBuffer(limit)
+    @initialize(limit=st.integers(1000, 20_000), span=st.sampled_from([0.0, 2.0, 20.0]))
+    def begin(self, limit: int, span: float) -> None:
+        self.limit, self.span = limit, span
+        self.buffer = ReplayBuffer(limit, span)
 
     @precondition(lambda self: self.buffer.make_room(0))
     @rule(size=st.integers(1, 3000), starts=st.booleans(), step=st.floats(0, 3), slack=st.integers(0, 5000))
@@ -210,11 +240,20 @@ class AnyStory(RuleBasedStateMachine):
         before = [n for n in starts if self.all[n].media_time <= self.committed - AUDIO_MARGIN]
         if starts:
             self.first = before[-1] if before else starts[0]
+        done = [one for one in self.all if one.starts_unit and self._is_committed(one)]
+        self.offset = done[-1].offset if done else 0
+
+    def _is_committed(self, one: Fragment) -> bool:
+        return one.media_time <= self.committed - AUDIO_MARGIN
+
+    def _waiting_is_vain(self) -> bool:
+        held = self.all[self.first :]
+        return sum(one.starts_unit for one in held) <= 1 or self.time - held[0].media_time < self.span
 
     @rule()
     def make_room(self) -> None:
         has_room = self.buffer.make_room(self.fed)
-        while self.held >= self.limit and self.first < self.fed:
+        while self.held >= self.limit and self.first < self.fed and self._waiting_is_vain():
             self.given_up += len(self.all[self.first].data)
             self.first += 1
         assert has_room == (self.held < self.limit)
@@ -264,9 +303,9 @@ class AnyStory(RuleBasedStateMachine):
         assert self.buffer.size < self.limit + self.largest
 
     @invariant()
-    def offset_is_that_of_the_first(self) -> None:
-        if self.all:
-            assert self.buffer.offset == self.all[min(self.first, len(self.all) - 1)].offset
+    def offset_is_that_of_the_unit_with_the_commit_point(self) -> None:
+        if not self.given_up:
+            assert self.buffer.offset == self.offset
 
 
 TestAnyStory = AnyStory.TestCase

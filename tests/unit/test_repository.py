@@ -21,6 +21,8 @@ MOST_LINES_OF_A_FUNCTION = 60
 # Pure too, as far as a test needs: no event loop, no process, no network.
 ALSO_TESTED = (
     *("settings", "errors", "log", "tasks", "broadcast.epoch", "encoder.feed", "delivery.delivery"),
+    *("broadcast.reception", "broadcast.ledger", "broadcast.publication", "broadcast.registry"),
+    *("journal.journal", "delivery.files"),
     *(
         "delivery.private",
         "delivery.retention",

@@ -50,6 +50,25 @@ def test_what_has_ended_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "public" / "demo" / "over" / "720p.m3u8").read_text() == text
 
 
+def test_what_goes_on_is_left_open(tmp_path: Path) -> None:
+    on, left = broadcast(tmp_path, "on", ended=False), broadcast(tmp_path, "left", ended=False)
+    other = broadcast(tmp_path, "other", channel="other", ended=False)
+    before = [(path / "360p.m3u8").read_text() for path in (on, left, other)]
+    assert close_leftovers(tmp_path, restored={"on", "other", "gone"}) == 1
+    after = [(path / "360p.m3u8").read_text() for path in (on, left, other)]
+    assert after == [before[0], f"{before[1]}#EXT-X-ENDLIST\n", before[2]]
+    assert close_leftovers(tmp_path, restored={"on", "other"}) == 0
+
+
+def test_private_segments_also_of_what_goes_on_go(tmp_path: Path) -> None:
+    broadcast(tmp_path, "on", ended=False)
+    for stream in streams(tmp_path, "on", 1, R720).values():
+        stream.cut(1.0)
+    close_leftovers(tmp_path, restored={"on"})
+    assert list((tmp_path / "private").iterdir()) == []
+    assert (tmp_path / "public" / "demo" / "on" / "720p" / "0-0.ts").exists()
+
+
 def test_private_segments_of_an_earlier_process_go(tmp_path: Path) -> None:
     for stream in streams(tmp_path, "left", 3, R720).values():
         stream.cut(1.0)

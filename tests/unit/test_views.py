@@ -14,26 +14,26 @@ from ingestd.broadcast.generation import Works
 from ingestd.container.model import InitSegment, Track, TrackKind
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.encoder.ladder import Rendition
+from ingestd.journal.journal import BroadcastRow, Journal
 from ingestd.web.views import broadcast_view, source_view
 
 VIDEO = Track(1, TrackKind.VIDEO, "vp8", 1280, 720)
 AUDIO = Track(2, TrackKind.AUDIO, "opus", channels=2, sample_rate=48000)
+ROW = BroadcastRow("66112233aabbccdd", "demo", "A title", 1_700_000_000.5, resumable=True)
 RUNG = Rendition("720p", 1280, 720, 30, 2_500_000, 96_000)
 
 
 def view(root: Path, change: Callable[[Broadcast], None]) -> dict[str, Any]:
     """A broadcast that has just begun, with something changed, as the API shows it."""
-    works = Works(
-        EncoderSettings("ffmpeg", root, 1.0), "rtmp://127.0.0.1/live", 1.0, 30, "veryfast", 0.1, 15.0
-    )
+    works = Works(EncoderSettings("ffmpeg", root), "rtmp://127.0.0.1/live", 1.0, 30, "veryfast", 0.1, 15.0)
     terms = Terms(works, Bounds(1, 1), root, 60.0, 60.0, 8, 0.0, lambda _: (RUNG,))
 
     async def show() -> dict[str, Any]:
-        one = Broadcast("66112233aabbccdd", "demo", "A title", terms, lambda _: None)
-        one.started_at = 1_700_000_000.5
+        one = Broadcast(ROW, terms, Journal.create(root, ROW), lambda _: None)
         change(one)
         found = broadcast_view(one)
-        await one.close()
+        await asyncio.sleep(0)  # its tasks begin
+        await one.suspend()
         return found
 
     return asyncio.run(show())
@@ -65,13 +65,9 @@ def test_a_broadcast_that_is_live(tmp_path: Path) -> None:
     def change(one: Broadcast) -> None:
         one.delivery.begin(0, 0.0, [RUNG], {})
         one.delivery.playable = True
-        one.source, one.posters, one.received, one.generations = (
-            InitSegment(b"", "mp4", (VIDEO,)),
-            3,
-            12345,
-            2,
-        )
-        one.restarts["killed"] += 1
+        one.reception.source = InitSegment(b"", "mp4", (VIDEO,))
+        one.posters.made, one.received, one.supervisor.generations = 3, 12345, 2
+        one.supervisor.restarts["killed"] += 1
 
     found = view(tmp_path, change)
     assert found["hls"] == "/hls/demo/index.m3u8"

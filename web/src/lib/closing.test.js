@@ -1,37 +1,75 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "./closing.js";
+import { GAP_CODE, GARBLED_CODE, SILENT_CODE } from "./connection.js";
 
-const fresh = { sent: false, lostFor: null };
-const live = { sent: true, lostFor: null };
+/** @typedef {import("./connection.js").Closing} Closing */
 
-for (const code of [1001, 1006, 1011, 1012, 1013, 1005, 4999]) {
-  test(`${code} is tried again`, () => assert.equal(judge(code, "", live).action, "retry"));
+/** @type {Closing} */
+const live = { code: 0, reason: "", error: null, hello: "start", greeted: true, ready: true };
+/** @type {Closing} */
+const starting = { ...live, ready: false };
+/** @type {Closing} */
+const resuming = { ...starting, hello: "resume" };
+const plainly = { finished: false, ghost: false };
+
+/** @param {Closing} closing @param {number} code @param {Partial<typeof plainly>} [circumstances] */
+function action(closing, code, circumstances = {}) {
+  return judge({ ...closing, code }, { ...plainly, ...circumstances }).action;
 }
 
-for (const code of [4400, 4401, 4403, 4409, 4413, 4415, 4429]) {
-  test(`${code} is final`, () => assert.equal(judge(code, "", live).action, "fail"));
+for (const code of [1000, 1001, 1005, 1006, 1011, 1012, 4408, 4999, SILENT_CODE]) {
+  test(`${code} is tried again, whenever it comes`, () => {
+    assert.deepEqual([live, starting, resuming].map((closing) => action(closing, code)), ["retry", "retry", "retry"]);
+  });
 }
 
-test("the server may end a broadcast", () => assert.equal(judge(1000, "", live).action, "end"));
+for (const code of [4400, 4401, 4403, 4413, 4415]) {
+  test(`${code} is final`, () => {
+    assert.deepEqual([live, starting, resuming].map((closing) => action(closing, code)), ["fail", "fail", "fail"]);
+  });
+}
+
+for (const code of [1013, GARBLED_CODE]) {
+  test(`${code} leaves the server in peace for longer`, () => assert.equal(action(resuming, code), "wait"));
+}
+
+test("too many attempts: final at the start, waited for while something is kept", () => {
+  assert.deepEqual([starting, resuming].map((closing) => action(closing, 4429)), ["fail", "wait"]);
+});
+
+test("a broadcast that is over is begun afresh, unless all of it had been delivered", () => {
+  assert.deepEqual([live, resuming, starting].map((closing) => action(closing, 4404)), ["afresh", "afresh", "fail"]);
+  assert.equal(action(resuming, 4404, { finished: true }), "done");
+  assert.equal(action(live, GAP_CODE), "afresh");
+});
+
+test("another publisher: busy before, taken over after, and for a moment our own ghost", () => {
+  const code = 4409;
+  assert.equal(judge({ ...starting, code }, plainly).code, "channel_busy");
+  assert.equal(judge({ ...live, code }, plainly).code, "taken_over");
+  assert.equal(judge({ ...resuming, code }, { ...plainly, ghost: true }).code, "taken_over");
+  assert.equal(action(starting, code, { ghost: true }), "retry");
+});
+
+test("a failure of the broadcast itself is final, a mistake of the server's is not", () => {
+  const error = { code: "internal_error", message: "The picture cannot be decoded." };
+  const failed = judge({ ...live, code: 1011, error }, plainly);
+  assert.equal(failed.action, "fail");
+  assert.match(failed.message, /The server says: “The picture cannot be decoded”\.$/);
+  assert.equal(action({ ...starting, error }, 1011), "retry");
+  assert.equal(action({ ...resuming, error }, 1011), "retry");
+});
 
 test("an expired token has its own words", () => {
-  assert.equal(judge(4401, "The token expired at noon.", fresh).code, "token_expired");
-  assert.equal(judge(4401, "invalid token", fresh).code, "not_authenticated");
+  const code = 4401;
+  assert.equal(judge({ ...starting, code, reason: "The token expired at noon." }, plainly).code, "token_expired");
+  assert.equal(judge({ ...starting, code, error: { code: "token_expired", message: "Late." } }, plainly).code, "token_expired");
+  assert.equal(judge({ ...starting, code, reason: "invalid token" }, plainly).code, "not_authenticated");
 });
 
-test("the server's sentence is quoted for its own codes only", () => {
-  assert.match(judge(4403, "Not yours.", fresh).message, /The server says: “Not yours”\.$/);
-  assert.doesNotMatch(judge(1011, "trace", fresh).message, /trace/);
-});
-
-test("after a loss, a busy channel may be our own ghost, for as long as the resume window", () => {
-  assert.equal(judge(4409, "", { sent: false, lostFor: 5000 }).action, "retry");
-  assert.equal(judge(4409, "", { sent: false, lostFor: 61_000 }).action, "fail");
-  assert.equal(judge(4409, "", { sent: true, lostFor: 5000 }).action, "fail");
-});
-
-test("nothing received: tried again only if something had been sent", () => {
-  assert.equal(judge(4408, "", live).action, "retry");
-  assert.equal(judge(4408, "", fresh).action, "fail");
+test("the server's sentence is quoted where it is the last word", () => {
+  assert.match(judge({ ...starting, code: 4403, reason: "Not yours." }, plainly).message, /The server says: “Not yours”\.$/);
+  assert.doesNotMatch(judge({ ...live, code: 1012, reason: "trace" }, plainly).message, /trace/);
+  assert.equal(judge({ ...live, code: 4409, reason: "Taken." }, plainly).message, "Another publisher took over this channel.");
 });

@@ -54,12 +54,10 @@ function recall(store) {
  * browser can set and which stays out of access logs.
  * @param {{ protocol: string, host: string }} location
  * @param {Credentials} credentials
- * @param {string} title
  */
-export function socketAddress(location, credentials, title) {
+export function socketAddress(location, credentials) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const query = new URLSearchParams({ streamKey: credentials.streamKey });
-  if (title !== "") query.set("title", title);
   return `${scheme}//${location.host}/ws?${query}`;
 }
 

@@ -36,23 +36,54 @@ export class RateMeter {
   }
 }
 
-/**
- * The system takes about 4 MB before `bufferedAmount` shows anything. So a megabyte here is not
- * a hiccup: the connection has been too slow for many seconds.
- */
-const SLOW_BYTES = 1_000_000;
-/** Past this the browser's memory is at stake. */
-const FULL_BYTES = 64_000_000;
+const SLOW_SECONDS = 10;
+const FINE_SECONDS = 5;
+const TREND_MS = 5000;
+const LOWER_EVERY_MS = 20_000; // a lower bitrate needs time to show
 
-/** @param {number} waiting bytes that are recorded and not sent @returns {"fine" | "slow" | "full"} */
-export function pressure(waiting) {
-  if (waiting > FULL_BYTES) return "full";
-  return waiting > SLOW_BYTES ? "slow" : "fine";
+/**
+ * Whether the way to the server is too slow. `bufferedAmount` cannot tell, since the system takes
+ * some 4 MB before it shows anything; what counts is how many recorded seconds the server has not
+ * received. After a lost connection there are many, too: slow is only what does not grow less.
+ */
+export class UploadWatch {
+  /** @type {{ at: number, behind: number }[]} */
+  #samples = [];
+  slow = false;
+  /** When the bitrate was last lowered for it. @type {number | null} */
+  #loweredAt = null;
+
+  get lowered() {
+    return this.#loweredAt !== null;
+  }
+
+  /** Whether the bitrate should be lowered now; asked again, not at once again. @param {number} now */
+  lower(now) {
+    if (!this.slow || now - (this.#loweredAt ?? -Infinity) < LOWER_EVERY_MS) return false;
+    this.#loweredAt = now;
+    return true;
+  }
+
+  /** @param {number} now milliseconds @param {number} behind seconds that the server has not received */
+  note(now, behind) {
+    this.#samples.push({ at: now, behind });
+    while ((this.#samples[1]?.at ?? now) <= now - TREND_MS) this.#samples.shift();
+    const first = this.#samples[0];
+    const known = first !== undefined && first.at <= now - TREND_MS;
+    if (behind < FINE_SECONDS) this.slow = false;
+    else if (known && behind > SLOW_SECONDS && behind >= first.behind) this.slow = true;
+  }
+
+  /** The connection is another one. */
+  reset() {
+    this.#samples = [];
+    this.slow = false;
+  }
 }
 
 const LOWEST_BITRATE = 300_000;
 
-/** What the next recorder should aim at after a connection that was too slow. @param {number} bitrate */
+/** What the next recorder should aim at when the way is too slow. @param {number} bitrate */
 export function lowered(bitrate) {
   return Math.max(LOWEST_BITRATE, Math.round(bitrate * 0.6));
 }

@@ -14,8 +14,8 @@ export class AudioMixer {
   #inputs = this.#context.createGain();
   #analyser = this.#context.createAnalyser();
   #samples = new Float32Array(this.#analyser.fftSize);
-  /** @type {MediaStreamAudioSourceNode[]} */
-  #sources = [];
+  /** @type {Map<MediaStreamTrack, MediaStreamAudioSourceNode>} */
+  #sources = new Map();
 
   constructor() {
     this.#output.channelCount = 2;
@@ -32,12 +32,17 @@ export class AudioMixer {
     return /** @type {MediaStreamTrack} */ (this.#output.stream.getAudioTracks()[0]);
   }
 
-  /** @param {MediaStreamTrack | undefined} track */
+  /** @param {MediaStreamTrack} track */
   add(track) {
-    if (track === undefined) return;
     const source = this.#context.createMediaStreamSource(new MediaStream([track]));
     source.connect(this.#inputs);
-    this.#sources.push(source);
+    this.#sources.set(track, source);
+  }
+
+  /** @param {MediaStreamTrack} track */
+  remove(track) {
+    this.#sources.get(track)?.disconnect();
+    this.#sources.delete(track);
   }
 
   /** @param {boolean} muted */

@@ -15,7 +15,7 @@ const MESSAGES = {
   nothing_chosen: "There is no camera and no microphone to record. Plug one in, choose one, or choose another source.",
   no_recorder: "This browser cannot record video. Use a current Chrome, Edge, Firefox or Safari.",
   recorder_failed: "The browser's recorder gave up. Try again, perhaps with a lower quality.",
-  too_slow: "The connection is far too slow for this quality: more than 64 MB were waiting, so the broadcast was stopped. Choose a lower quality.",
+  not_switched: "Nothing has changed: what was on air goes on.",
   source_ended: "The source is gone.",
   bad_link: "The token has characters that no token has. Paste the whole broadcast link again.",
   unexpected: "Something unexpected went wrong in the browser.",

@@ -1,91 +1,86 @@
-// Being live: from the wish to the end, across lost connections.
-import { backoff } from "./backoff.js";
-import { judge, STOP_CODE } from "./closing.js";
-import { lowered, pressure, RateMeter } from "./flow.js";
-import { chooseType, recorderOptions, TIMESLICE_MS } from "./recording.js";
+// Being live: from the wish to the end, across lost connections and other sources.
+import { Backlog } from "./backlog.js";
+import { Capture } from "./capture.js";
+import { judge } from "./closing.js";
+import { Connection } from "./connection.js";
+import { browserEnvironment } from "./environment.js";
+import { RateMeter, UploadWatch } from "./flow.js";
 import { PublishError } from "./publish-errors.js";
+import { Retry } from "./retry.js";
+import { FULL_WORDS, lossWords } from "./situation.js";
+import { Vault } from "./vault.js";
 
 /** @typedef {"idle" | "preparing" | "connecting" | "live" | "reconnecting" | "stopping" | "ended" | "failed"} PublisherState */
+/** @typedef {import("./capture.js").Source} Source */
 /** @typedef {import("./closing.js").Verdict} Verdict */
-
-/**
- * What is recorded: camera, screen or file.
- * @typedef {object} Source
- * @property {MediaStream} stream
- * @property {((why: string) => void) | null} onended it is over by itself: unplugged, no longer shared, played out
- * @property {() => Promise<void>} release let it run, now that it is recorded
- * @property {() => void} hold nothing records it now: what can wait should wait
- * @property {() => void} close
- */
+/** @typedef {import("./connection.js").Closing} Closing */
+/** @typedef {import("./connection.js").Hello} Hello */
+/** @typedef {import("./connection.js").Ready} Ready */
+/** @typedef {import("./environment.js").PublisherEnvironment} PublisherEnvironment */
+/** @typedef {import("./types.js").Status} Status */
 
 /**
  * @typedef {object} Order
  * @property {() => Promise<Source>} openSource
  * @property {string} url
- * @property {string[]} protocols
+ * @property {string[]} protocols that carry the token
  * @property {number} bitrate of the video, in bits per second
+ * @property {string} title
+ * @property {boolean} takeover cut off whoever is live on the channel
  */
 
-/**
- * @typedef {object} PublisherEnvironment
- * @property {typeof WebSocket} WebSocket
- * @property {typeof MediaRecorder} MediaRecorder
- * @property {() => number} now milliseconds
- * @property {() => number} random
- * @property {(run: () => void, ms: number) => number} setTimeout
- * @property {(timer: number) => void} clearTimeout
- */
-
-const CONNECT_TIMEOUT_MS = 15_000; // from opening a socket to the first bytes on it
-const DRAIN_TIMEOUT_MS = 15_000; // from the last frame to its having been sent
-const CLOSE_TIMEOUT_MS = 5000; // from our close to the server's
-const DRAIN_POLL_MS = 50;
-const SETTLED_MS = 3000; // a connection that lived this long makes the next wait short again
-
-const LOST_CODE = 4001; // anything but the code for stop leaves the broadcast open to be resumed
+const GHOST_MS = 10_000; // how long the server may take a lost connection of ours for a live one
 
 const ACTIVE = new Set(["preparing", "connecting", "live", "reconnecting", "stopping"]);
 
 /**
  * One publisher for one page. All that happens goes through `#to`, all that goes wrong through
- * `#fail`. A socket and a recorder live and die together: each connection gets a recording of its
- * own, since a server that lost the old one can make nothing of its middle.
+ * `#fail`. The capture records into the backlog, and knows no connection; one connection after
+ * another sends what the backlog holds, from where the server says, until all of it is safe.
  */
 export class Publisher {
   /** @type {PublisherState} */
   #state = "idle";
   #message = "";
   #errorCode = "";
+  #notice = "";
   /** @type {Order | null} */
   #order = null;
-  /** @type {Source | null} */
-  #source = null;
-  /** @type {WebSocket | null} */
-  #socket = null;
-  /** @type {MediaRecorder | null} */
-  #recorder = null;
+  /** @type {Connection | null} */
+  #connection = null;
+  #backlog = new Backlog();
   #meter = new RateMeter();
-  #timer = 0;
-  #attempt = 0;
-  #bitrate = 0;
-  #sent = false;
-  #slow = false;
-  #closing = false;
-  #mimeType = "";
+  #upload = new UploadWatch();
+  /** The broadcast's id, once the server has named it. @type {string | null} */
+  #broadcast = null;
+  /** @type {Status | null} */
+  #status = null;
+  #ghostUntil = -Infinity;
+  /** Seconds of earlier broadcasts that could not be delivered. */
+  #lost = 0;
+  /** Why a new broadcast has to begin, until it has. */
+  #renewal = "";
   /** @type {number | null} */
   #liveSince = null;
-  /** @type {number | null} */
-  #lostAt = null;
-  #openedAt = 0;
-  #retryAt = 0;
   #liveSeconds = 0;
+  #farewell = "";
+  #retry;
+  #capture;
+  #vault;
   #onchange;
   #environment;
 
   /** @param {(publisher: Publisher) => void} onchange @param {PublisherEnvironment} [environment] */
-  constructor(onchange, environment = browser()) {
+  constructor(onchange, environment = browserEnvironment()) {
     this.#onchange = onchange;
     this.#environment = environment;
+    this.#retry = new Retry(environment);
+    this.#vault = new Vault(environment.openStore());
+    this.#capture = new Capture({
+      recorded: (size) => this.#recorded(size),
+      over: (why) => this.stop(why),
+      failed: (error) => this.#captureFailed(error),
+    }, environment);
   }
 
   get state() {
@@ -101,22 +96,40 @@ export class Publisher {
     return this.#errorCode;
   }
 
+  /** What happened to this broadcast that the person should know, whatever the state is now. */
+  get notice() {
+    return this.#notice;
+  }
+
   get active() {
     return ACTIVE.has(this.#state);
   }
 
+  /** Whether another source can take over: something is recorded and goes on being so. */
+  get switchable() {
+    return this.#state === "live" || (this.#state === "reconnecting" && this.#capture.recording);
+  }
+
+  /** What the server says of the broadcast; null while there is no connection. */
+  get status() {
+    return this.#connected ? this.#status : null;
+  }
+
   get statistics() {
     const now = this.#environment.now();
-    const rate = this.#meter.bitsPerSecond(now);
-    const waiting = this.#socket?.bufferedAmount ?? 0;
     return {
       bytes: this.#meter.total,
-      bitsPerSecond: rate,
-      waitingSeconds: rate > 0 ? (waiting * 8) / rate : 0,
-      slow: pressure(waiting) !== "fine",
+      bitsPerSecond: this.#meter.bitsPerSecond(now),
+      connected: this.#connected,
+      unsafeSeconds: this.#backlog.seconds,
+      slow: this.#connected && this.#upload.slow,
+      bitrate: this.#capture.bitrate,
+      lowered: this.#upload.lowered,
+      recording: this.#capture.recording,
+      renewing: this.#renewal !== "",
       liveSeconds: this.#liveSince === null ? this.#liveSeconds : (now - this.#liveSince) / 1000,
-      mimeType: this.#mimeType,
-      retrySeconds: this.#state === "reconnecting" ? Math.max(0, (this.#retryAt - now) / 1000) : 0,
+      mimeType: this.#capture.mimeType,
+      retrySeconds: this.#retry.seconds,
     };
   }
 
@@ -128,12 +141,13 @@ export class Publisher {
     try {
       const source = await order.openSource();
       if (!this.#awaits(order)) return source.close();
-      this.#adopt(source);
+      this.#capture.adopt(source, order.bitrate);
     } catch (error) {
       if (this.#awaits(order)) this.#fail(PublishError.from(error));
       return;
     }
-    this.#connect("connecting");
+    this.#to("connecting");
+    this.#connect();
   }
 
   /** It may have been cancelled meanwhile, and another one begun. @param {Order} order */
@@ -141,176 +155,207 @@ export class Publisher {
     return this.#state === "preparing" && this.#order === order;
   }
 
-  /** @param {string} [why] said to the person when it was not their own wish */
+  /**
+   * Another source, or the same one at another bitrate, without leaving the air.
+   * @param {Source} source open
+   * @param {number} bitrate
+   * @returns {boolean} false when nothing goes on that could be switched
+   * @throws {PublishError} when it cannot be recorded: the old one goes on
+   */
+  switchTo(source, bitrate) {
+    if (!this.switchable) return false;
+    this.#capture.replace(source, bitrate);
+    this.#upload = new UploadWatch();
+    this.#onchange(this);
+    return true;
+  }
+
+  /**
+   * Records no more, delivers the rest, connected or not, and is over when the server says so.
+   * @param {string} [why] said to the person when it was not their own wish
+   */
   stop(why = "") {
-    if (this.#state === "live") return this.#complete(why);
     if (this.#state === "stopping" || !this.active) return;
-    const lost = this.#lostAt !== null;
-    this.#finish("ended", lost ? "Stopped while the connection was lost: the server ends the broadcast within a minute." : why);
+    this.#farewell = why;
+    if (!this.#backlog.begun) return this.#finish("ended", why || "Cancelled before anything was recorded.");
+    this.#to("stopping", why);
+    this.#capture.finish(() => {
+      this.#backlog.seal();
+      this.#connection?.pump();
+    });
+  }
+
+  /** Gives up what could not be delivered. */
+  discard() {
+    if (this.#state !== "stopping") return;
+    this.#finish("ended", this.#withLoss(this.#farewell) || "Ended.");
   }
 
   /** The page goes away for good. What is recorded is sent; there is no time to wait for more. */
   leave() {
-    this.#socket?.close(STOP_CODE, "stop");
+    this.#connection?.leave();
   }
 
   /** The network is back: no need to wait any longer. */
   hurry() {
-    if (this.#state === "reconnecting" && this.#socket === null) this.#connect("reconnecting");
+    if (this.active && this.#state !== "preparing" && this.#connection === null) this.#connect();
+  }
+
+  get #connected() {
+    return this.#connection?.open ?? false;
   }
 
   /** @param {Order} order */
   #reset(order) {
     this.#order = order;
-    this.#bitrate = order.bitrate;
+    this.#backlog = new Backlog();
     this.#meter = new RateMeter();
-    this.#attempt = 0;
+    this.#upload = new UploadWatch();
+    this.#broadcast = null;
+    this.#status = null;
+    this.#retry.reset();
+    this.#ghostUntil = -Infinity;
+    this.#lost = 0;
     this.#liveSince = null;
     this.#liveSeconds = 0;
-    this.#lostAt = null;
-    this.#mimeType = "";
+    this.#farewell = "";
+    this.#renewal = "";
+    this.#notice = "";
   }
 
-  /** @param {Source} source */
-  #adopt(source) {
-    this.#source = source;
-    source.onended = (why) => this.stop(why);
-  }
-
-  /** @param {"connecting" | "reconnecting"} state */
-  #connect(state) {
-    const socket = this.#openSocket();
-    if (socket === null) return;
-    this.#socket = socket;
-    this.#sent = false;
-    this.#slow = false;
-    this.#closing = false;
-    this.#openedAt = this.#environment.now();
-    socket.onopen = () => this.#record(socket);
-    socket.onclose = ({ code, reason }) => this.#closed(socket, code, reason);
-    this.#after(CONNECT_TIMEOUT_MS, () => this.#closed(socket, 1006, ""));
-    this.#to(state, this.#message);
-  }
-
-  /** The constructor throws for a token that cannot stand in a header. */
-  #openSocket() {
+  #connect() {
     const { url, protocols } = /** @type {Order} */ (this.#order);
+    this.#retry.opening();
+    const backlog = this.#backlog;
+    const supply = { at: backlog.at.bind(backlog), read: this.#vault.read.bind(this.#vault) };
     try {
-      return new this.#environment.WebSocket(url, protocols);
+      const hello = this.#hello();
+      this.#connection = new Connection({ url, protocols, hello, supply, listener: this.#listener() }, this.#environment);
     } catch (error) {
       this.#fail(PublishError.from(error));
-      return null;
     }
   }
 
-  /** @param {WebSocket} socket */
-  #record(socket) {
-    const source = this.#source;
-    if (socket !== this.#socket || source === null) return;
+  /** @returns {Hello} */
+  #hello() {
+    const { title, takeover } = /** @type {Order} */ (this.#order);
+    if (this.#broadcast === null) return { type: "start", mime: this.#capture.wantedType, title, takeover };
+    return { type: "resume", broadcast: this.#broadcast, ...this.#backlog.oldest };
+  }
+
+  /** @returns {import("./connection.js").Listener} */
+  #listener() {
+    return {
+      ready: (ready) => this.#ready(ready),
+      ack: ({ epoch, offset, mediaTime }) => this.#vault.forget(this.#backlog.ack(epoch, offset, mediaTime)),
+      status: (status) => this.#heard(status),
+      ended: () => this.#ended(),
+      closed: (closing) => this.#closed(closing),
+    };
+  }
+
+  /** @param {Ready} ready */
+  #ready({ broadcast, epoch }) {
+    this.#broadcast = broadcast;
+    this.#status = null;
+    this.#retry.ready();
+    this.#upload.reset();
+    this.#vault.forget(this.#backlog.ack(epoch, 0));
+    if (this.#renewal !== "") this.#notice = `${this.#renewal} A new broadcast has begun.`;
+    this.#renewal = "";
+    if (!this.#capture.recording) return this.#record();
+    this.#onAir();
+  }
+
+  /** Nothing is recorded before the server has room for it: so nothing is lost when it has none. */
+  #record() {
     try {
-      this.#recorder = this.#startRecorder(socket, source);
+      this.#capture.record(this.#backlog);
     } catch (error) {
-      return this.#fail(PublishError.from(error));
+      this.#fail(PublishError.from(error));
     }
-    source.release().catch((error) => this.#fail(PublishError.from(error)));
   }
 
-  /** @param {WebSocket} socket @param {Source} source */
-  #startRecorder(socket, source) {
-    const { MediaRecorder } = this.#environment;
-    const hasVideo = source.stream.getVideoTracks().length > 0;
-    const type = chooseType(hasVideo, (candidate) => MediaRecorder.isTypeSupported(candidate));
-    if (type === null) throw new PublishError("no_recorder");
-    const recorder = new MediaRecorder(source.stream, recorderOptions(type, this.#bitrate));
-    recorder.ondataavailable = ({ data }) => this.#send(socket, recorder, data);
-    recorder.onerror = () => this.#fail(new PublishError("recorder_failed"));
-    recorder.start(TIMESLICE_MS);
-    return recorder;
+  /** @param {number} size */
+  #recorded(size) {
+    this.#meter.add(this.#environment.now(), size);
+    this.#vault.settle(this.#backlog);
+    this.#connection?.pump();
+    if (this.#backlog.full) return this.stop(FULL_WORDS);
+    if (this.#state === "connecting" && this.#connected) this.#onAir();
   }
 
-  /** @param {WebSocket} socket @param {MediaRecorder} recorder @param {Blob} data */
-  #send(socket, recorder, data) {
-    if (socket !== this.#socket || data.size === 0) return;
-    socket.send(data);
-    this.#meter.add(this.#environment.now(), data.size);
-    this.#mimeType = recorder.mimeType;
-    if (!this.#sent) this.#firstSent();
-    this.#weigh(socket.bufferedAmount);
+  #onAir() {
+    this.#liveSince ??= this.#environment.now();
+    if (this.#state === "stopping") return this.#to("stopping", this.#farewell);
+    this.#to("live");
+  }
+
+  /** @param {Status} status */
+  #heard(status) {
+    this.#status = status;
+    const now = this.#environment.now();
+    if (status.state === "live") this.#upload.note(now, this.#backlog.seconds - (status.latency ?? 0));
+    if (this.#state === "live" && this.#upload.lower(now)) this.#capture.lower();
+    this.#onchange(this);
+  }
+
+  #ended() {
+    this.#connection = null;
+    this.#vault.forget(this.#backlog.clear());
+    const words = this.#state === "stopping" ? `${this.#farewell} Ended: everything is in the playlist.` : "The server ended the broadcast.";
+    this.#finish("ended", words.trim());
+  }
+
+  /** @param {Closing} closing */
+  #closed(closing) {
+    this.#connection = null;
+    const now = this.#environment.now();
+    const finished = this.#state === "stopping" && this.#backlog.safe;
+    const verdict = judge(closing, { finished, ghost: now < this.#ghostUntil });
+    const unanswered = closing.hello === "start" && closing.greeted && !closing.ready;
+    if (unanswered && closing.code !== 4409) this.#ghostUntil = now + GHOST_MS;
+    switch (verdict.action) {
+      case "done":
+        return this.#ended();
+      case "fail":
+        return this.#fail({ ...verdict, message: this.#withLoss(verdict.message) });
+      case "afresh":
+        return this.#afresh(verdict, closing);
+      default:
+        return this.#again(verdict, closing);
+    }
+  }
+
+  /** @param {Verdict} verdict @param {Closing} closing */
+  #again({ action, message }, { ready }) {
+    this.#retry.after({ ready, full: action === "wait" }, () => this.#connect());
+    this.#to(this.#state === "live" ? "reconnecting" : this.#state, message);
   }
 
   /**
-   * Only now is it live: a server that refuses a publisher lets the socket open, so that it can
-   * say why in the close code, and closes it before any recording comes.
+   * The old broadcast is over. What it did not get is lost; what comes now begins a new one.
+   * @param {Verdict} verdict @param {Closing} closing
    */
-  #firstSent() {
-    this.#sent = true;
-    this.#cancelTimer();
-    this.#lostAt = null;
-    this.#liveSince ??= this.#environment.now();
-    if (this.#state !== "stopping") this.#to("live");
+  #afresh(verdict, closing) {
+    const message = this.#withLoss(verdict.message);
+    if (this.#state === "stopping") return this.#fail({ ...verdict, message });
+    this.#lost += this.#backlog.seconds;
+    this.#renewal = message;
+    this.#liveSince = null;
+    this.#vault.forget(this.#backlog.clear());
+    this.#backlog = new Backlog();
+    this.#broadcast = null;
+    this.#ghostUntil = this.#environment.now() + GHOST_MS;
+    this.#order = { .../** @type {Order} */ (this.#order), takeover: false };
+    this.#record();
+    if (this.active) this.#again({ ...verdict, message }, closing);
   }
 
-  /** @param {number} waiting */
-  #weigh(waiting) {
-    const verdict = pressure(waiting);
-    if (verdict === "slow" && !this.#slow) {
-      this.#slow = true;
-      this.#bitrate = lowered(this.#bitrate);
-    }
-    if (verdict === "full") this.#fail(new PublishError("too_slow"));
-  }
-
-  /** The recording is complete: its last piece is sent, and only then is the socket closed. */
-  #complete(/** @type {string} */ why) {
-    const recorder = this.#recorder;
-    this.#to("stopping", why);
-    const deadline = this.#environment.now() + DRAIN_TIMEOUT_MS;
-    if (recorder === null || recorder.state === "inactive") return this.#drain(deadline);
-    recorder.onstop = () => this.#drain(deadline);
-    recorder.stop();
-  }
-
-  /** @param {number} deadline */
-  #drain(deadline) {
-    const socket = this.#socket;
-    if (socket === null || this.#state !== "stopping" || this.#closing) return;
-    if (socket.bufferedAmount > 0 && this.#environment.now() < deadline) {
-      return this.#after(DRAIN_POLL_MS, () => this.#drain(deadline));
-    }
-    this.#closing = true;
-    socket.close(STOP_CODE, "stop");
-    this.#after(CLOSE_TIMEOUT_MS, () => this.#closed(socket, STOP_CODE, ""));
-  }
-
-  /** @param {WebSocket} socket @param {number} code @param {string} reason */
-  #closed(socket, code, reason) {
-    if (socket !== this.#socket) return;
-    const now = this.#environment.now();
-    if (this.#state === "stopping") return this.#stopped();
-    const lostFor = this.#lostAt === null ? null : now - this.#lostAt;
-    const verdict = judge(code, reason, { sent: this.#sent, lostFor });
-    if (this.#sent && now - this.#openedAt > SETTLED_MS) this.#attempt = 0;
-    this.#disconnect(LOST_CODE);
-    if (verdict.action === "retry") return this.#retry(verdict);
-    if (verdict.action === "end") return this.#finish("ended", verdict.message);
-    this.#fail(verdict);
-  }
-
-  /** A loss while stopping costs the tail at most; the server ends the broadcast by itself. */
-  #stopped() {
-    const complete = this.#closing;
-    this.#finish("ended", complete ? this.#message : "The connection was lost while stopping: the server ends the broadcast within a minute.");
-  }
-
-  /** @param {Verdict} verdict */
-  #retry(verdict) {
-    const now = this.#environment.now();
-    if (this.#sent) this.#lostAt ??= now;
-    this.#source?.hold();
-    const delay = backoff(this.#attempt++, this.#environment.random);
-    this.#retryAt = now + delay;
-    this.#after(delay, () => this.#connect("reconnecting"));
-    this.#to("reconnecting", verdict.message);
+  /** What is recorded is delivered all the same. @param {PublishError} error */
+  #captureFailed(error) {
+    if (this.#backlog.begun) return this.stop(error.message);
+    this.#fail(error);
   }
 
   /** @param {{ code: string, message: string }} error */
@@ -320,39 +365,23 @@ export class Publisher {
     this.#finish("failed", error.message);
   }
 
+  /** What a failure or a change of mind costs. @param {string} message */
+  #withLoss(message) {
+    const lost = this.#lost + this.#backlog.seconds;
+    return lost < 0.5 ? message : `${message} ${lossWords(lost)}`.trim();
+  }
+
   /** @param {"ended" | "failed"} state @param {string} message */
   #finish(state, message) {
     if (this.#liveSince !== null) this.#liveSeconds = (this.#environment.now() - this.#liveSince) / 1000;
     this.#liveSince = null;
-    this.#disconnect(STOP_CODE);
-    this.#source?.close();
-    this.#source = null;
+    this.#retry.cancel();
+    this.#connection?.leave();
+    this.#connection?.drop();
+    this.#connection = null;
+    this.#capture.close();
+    this.#vault.forget(this.#backlog.clear());
     this.#to(state, message);
-  }
-
-  /**
-   * After this, nothing that the old socket or its recorder still says is heard.
-   * @param {number} code says whether the broadcast is over or only this connection
-   */
-  #disconnect(code) {
-    this.#cancelTimer();
-    const socket = this.#socket;
-    const recorder = this.#recorder;
-    this.#socket = null;
-    this.#recorder = null;
-    this.#meter.reset();
-    if (recorder !== null && recorder.state !== "inactive") recorder.stop();
-    if (socket !== null) socket.close(code, code === STOP_CODE ? "stop" : "lost");
-  }
-
-  /** @param {number} ms @param {() => void} run */
-  #after(ms, run) {
-    this.#cancelTimer();
-    this.#timer = this.#environment.setTimeout(run, ms);
-  }
-
-  #cancelTimer() {
-    this.#environment.clearTimeout(this.#timer);
   }
 
   /** @param {PublisherState} state @param {string} [message] */
@@ -362,16 +391,4 @@ export class Publisher {
     if (state !== "failed") this.#errorCode = "";
     this.#onchange(this);
   }
-}
-
-/** @returns {PublisherEnvironment} */
-function browser() {
-  return {
-    WebSocket,
-    MediaRecorder,
-    now: () => performance.now(),
-    random: Math.random,
-    setTimeout: (run, ms) => window.setTimeout(run, ms),
-    clearTimeout: (timer) => window.clearTimeout(timer),
-  };
 }

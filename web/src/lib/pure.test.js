@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { broadcast } from "../testing/broadcast.js";
-import { backoff } from "./backoff.js";
+import { backoff, publisherBackoff } from "./backoff.js";
 import { choices, isDevice } from "./devices.js";
 import { qualities } from "./engine.js";
-import { lowered, pressure, RateMeter } from "./flow.js";
+import { lowered, RateMeter, UploadWatch } from "./flow.js";
 import { bitrate, bytes, clock, secondsSince, span } from "./format.js";
 import { PublishError } from "./publish-errors.js";
 import { chooseType, codecWords, qualityOf, recorderOptions } from "./recording.js";
@@ -58,9 +58,27 @@ test("the rate over the last seconds", () => {
   assert.equal(meter.bitsPerSecond(60_000), 0);
 });
 
-test("pressure and what follows from it", () => {
-  assert.deepEqual([0, 2e6, 65e6].map(pressure), ["fine", "slow", "full"]);
+test("an upload is slow when it does not catch up, not when it does", () => {
+  const watch = new UploadWatch();
+  const note = (/** @type {number[]} */ ...behind) => behind.map((seconds, index) => (watch.note(index * 1000, seconds), watch.slow)).at(-1);
+  assert.equal(note(20, 19, 18, 17, 16, 15, 14, 13, 12, 11), false);
+  watch.reset();
+  assert.equal(note(12, 12, 12, 12), false, "not known yet");
+  watch.reset();
+  assert.equal(note(11, 11.2, 11.4, 11.6, 11.8, 12), true);
+  watch.note(6000, 6);
+  assert.equal(watch.slow, true);
+  watch.note(7000, 4);
+  assert.equal(watch.slow, false);
   assert.deepEqual([2_500_000, 400_000].map(lowered), [1_500_000, 300_000]);
+});
+
+test("a publisher tries again at once, within a second for a minute, then within five", () => {
+  const wait = (/** @type {number} */ attempt, lostForMs = 0, full = false, random = 0) => publisherBackoff({ attempt, lostForMs, full }, () => random);
+  assert.deepEqual([0, 1, 2, 3, 4, 9].map((attempt) => wait(attempt)), [0, 250, 500, 1000, 1000, 1000]);
+  assert.deepEqual([1, 3].map((attempt) => wait(attempt, 0, false, 1)), [125, 500]);
+  assert.equal(wait(50, 61_000), 5000);
+  assert.deepEqual([0, 1, 9].map((attempt) => wait(attempt, 0, true)), [1000, 2000, 10_000]);
 });
 
 test("devices before and after the permission", () => {

@@ -3,7 +3,7 @@ import { isDevice } from "./devices.js";
 import { AudioMixer } from "./mixer.js";
 import { PublishError } from "./publish-errors.js";
 
-/** @typedef {import("./publisher.js").Source} Source */
+/** @typedef {import("./capture.js").Source} Source */
 /** @typedef {HTMLVideoElement & { captureStream?: () => MediaStream, mozCaptureStream?: () => MediaStream }} CapturableVideo */
 
 const FRAME_RATE = 30;
@@ -19,19 +19,34 @@ export class OpenSource {
   stream;
   #over = false;
 
+  /** The element that plays it, when it is a file. @type {HTMLVideoElement | null} */
+  player = null;
+  #voice;
+  #size;
+
   /**
    * @param {AudioMixer} mixer
-   * @param {MediaStreamTrack[]} captured every track that is ours to stop
-   * @param {string} farewell said when the source is over by itself
+   * @param {object} parts
+   * @param {MediaStreamTrack[]} parts.tracks picture, and the sound that belongs to it
+   * @param {MediaStreamTrack[]} [parts.voice] the microphone, which can be exchanged
+   * @param {string} parts.farewell said when the source is over by itself
+   * @param {(height: number) => MediaTrackConstraints} [parts.size] of a picture that can be had in several
    */
-  constructor(mixer, captured, farewell) {
+  constructor(mixer, { tracks, voice = [], farewell, size }) {
     this.mixer = mixer;
-    this.captured = captured;
+    this.tracks = tracks;
     this.farewell = farewell;
-    const video = captured.filter((track) => track.kind === "video");
-    for (const track of captured) mixer.add(track.kind === "audio" ? track : undefined);
-    for (const track of video.length > 0 ? video : captured) track.onended = () => this.finished();
+    this.#voice = voice;
+    this.#size = size;
+    const video = tracks.filter((track) => track.kind === "video");
+    for (const track of this.captured) if (track.kind === "audio") mixer.add(track);
+    for (const track of video.length > 0 ? video : this.captured) track.onended = () => this.finished();
     this.stream = new MediaStream([...video, mixer.track]);
+  }
+
+  /** Every track that is ours to stop. */
+  get captured() {
+    return [...this.tracks, ...this.#voice];
   }
 
   /** Without sound, which would come back into the microphone. */
@@ -57,13 +72,34 @@ export class OpenSource {
     await this.mixer.resume();
   }
 
-  hold() {
-    // a camera cannot wait
+  /**
+   * Another quality. The recorder that runs takes it as it comes. Chromium records a camera in a
+   * size that it has, so the picture may stay as large as it was.
+   * @param {number} height
+   */
+  async resize(height) {
+    if (this.#size === undefined) return;
+    for (const track of this.stream.getVideoTracks()) await track.applyConstraints(this.#size(height));
+  }
+
+  /**
+   * Another microphone, or none. The recorder notices nothing: what it records is the mixer.
+   * @param {string} microphone
+   */
+  async useMicrophone(microphone) {
+    if (!isDevice(microphone) && !this.hasVideo) throw new PublishError("nothing_chosen");
+    const fresh = isDevice(microphone) ? await openMicrophone(microphone) : [];
+    if (this.#over) return stopAll(fresh);
+    for (const track of this.#voice) this.mixer.remove(track);
+    stopAll(this.#voice);
+    this.#voice = fresh;
+    for (const track of fresh) this.mixer.add(track);
+    if (!this.hasVideo) for (const track of fresh) track.onended = () => this.finished();
   }
 
   close() {
     this.#over = true;
-    for (const track of this.captured) track.stop();
+    stopAll(this.captured);
     this.mixer.close();
   }
 }
@@ -79,8 +115,12 @@ export async function openCamera({ camera, microphone, height }) {
     video: hasCamera && videoConstraints(camera, height),
     audio: isDevice(microphone) && audioConstraints(microphone),
   });
-  const farewell = `The ${hasCamera ? "camera" : "microphone"} was disconnected.`;
-  return new OpenSource(new AudioMixer(), media.getTracks(), farewell);
+  return new OpenSource(new AudioMixer(), {
+    tracks: media.getVideoTracks(),
+    voice: media.getAudioTracks(),
+    farewell: `The ${hasCamera ? "camera" : "microphone"} was disconnected.`,
+    size: cameraSize,
+  });
 }
 
 /** @param {{ microphone: string, height: number }} choice */
@@ -88,21 +128,35 @@ export async function openScreen({ microphone, height }) {
   const devices = mediaDevices();
   if (devices.getDisplayMedia === undefined) throw new PublishError("no_screen");
   const screen = await devices
-    .getDisplayMedia({ video: { frameRate: FRAME_RATE, height: { max: height } }, audio: true })
+    .getDisplayMedia({ video: screenSize(height), audio: true })
     .catch((error) => Promise.reject(screenError(error)));
-  const voice = isDevice(microphone) ? await openVoice(devices, microphone, screen) : [];
-  return new OpenSource(new AudioMixer(), [...screen.getTracks(), ...voice], "Sharing the screen was stopped.");
+  return new OpenSource(new AudioMixer(), {
+    tracks: screen.getTracks(),
+    voice: isDevice(microphone) ? await openVoice(microphone, screen) : [],
+    farewell: "Sharing the screen was stopped.",
+    size: screenSize,
+  });
 }
 
-/** @param {MediaDevices} devices @param {string} microphone @param {MediaStream} screen */
-async function openVoice(devices, microphone, screen) {
+/** @param {string} microphone @param {MediaStream} screen */
+async function openVoice(microphone, screen) {
   try {
-    const media = await devices.getUserMedia({ audio: audioConstraints(microphone) });
-    return media.getTracks();
+    return await openMicrophone(microphone);
   } catch (error) {
-    for (const track of screen.getTracks()) track.stop();
+    stopAll(screen.getTracks());
     throw error;
   }
+}
+
+/** @param {string} microphone */
+async function openMicrophone(microphone) {
+  const media = await mediaDevices().getUserMedia({ audio: audioConstraints(microphone) });
+  return media.getTracks();
+}
+
+/** @param {MediaStreamTrack[]} tracks */
+function stopAll(tracks) {
+  for (const track of tracks) track.stop();
 }
 
 /** @returns {MediaDevices} */
@@ -113,8 +167,18 @@ export function mediaDevices() {
 
 /** @param {string} id @param {number} height @returns {MediaTrackConstraints} */
 function videoConstraints(id, height) {
-  const size = { height: { ideal: height }, width: { ideal: Math.round((height * 16) / 9) } };
-  return { ...device(id), ...size, frameRate: { ideal: FRAME_RATE, max: FRAME_RATE } };
+  return { ...device(id), ...cameraSize(height) };
+}
+
+/** @param {number} height @returns {MediaTrackConstraints} */
+function cameraSize(height) {
+  const width = Math.round((height * 16) / 9);
+  return { height: { ideal: height }, width: { ideal: width }, frameRate: { ideal: FRAME_RATE, max: FRAME_RATE } };
+}
+
+/** @param {number} height @returns {MediaTrackConstraints} */
+function screenSize(height) {
+  return { frameRate: FRAME_RATE, height: { max: height } };
 }
 
 /** @param {string} id @returns {MediaTrackConstraints} */
@@ -133,11 +197,11 @@ function screenError(/** @type {unknown} */ error) {
   return name === "NotAllowedError" || name === "AbortError" ? new PublishError("screen_cancelled") : error;
 }
 
-/** A file plays in the preview, which is what is captured: the file goes as fast as it is watched. */
+/** A file plays in an element of its own, which is what is captured: it goes as fast as it is watched. */
 class FileSource extends OpenSource {
-  /** @param {AudioMixer} mixer @param {MediaStreamTrack[]} captured @param {HTMLVideoElement} player */
-  constructor(mixer, captured, player) {
-    super(mixer, captured, "The file is over.");
+  /** @param {AudioMixer} mixer @param {MediaStreamTrack[]} tracks @param {HTMLVideoElement} player */
+  constructor(mixer, tracks, player) {
+    super(mixer, { tracks, farewell: "The file is over." });
     this.player = player;
     player.onended = () => this.finished();
   }
@@ -145,18 +209,13 @@ class FileSource extends OpenSource {
   /** @override */
   async release() {
     await super.release();
-    await this.player.play();
-  }
-
-  /** @override */
-  hold() {
-    this.player.pause();
+    await this.player?.play();
   }
 
   /** @override */
   close() {
-    this.player.onended = null;
-    this.player.pause();
+    if (this.player !== null) this.player.onended = null;
+    this.player?.pause();
     super.close();
   }
 }
@@ -173,19 +232,27 @@ export async function openFile(player) {
 }
 
 /**
- * Loads a file into the preview, to its first frame.
- * @param {HTMLVideoElement} player
+ * Loads a file into a player of its own, to its first frame: another one may be on air.
  * @param {File | null} file
- * @returns {Promise<void>}
+ * @returns {Promise<HTMLVideoElement>}
  */
-export function loadFile(player, file) {
+export function loadFile(file) {
   if (file === null) return Promise.reject(new PublishError("no_file"));
-  player.srcObject = null;
-  if (player.src !== "") URL.revokeObjectURL(player.src);
+  const player = document.createElement("video");
   player.muted = true;
+  player.playsInline = true;
+  player.setAttribute("aria-label", "The file that is broadcast");
   player.src = URL.createObjectURL(file);
   return new Promise((loaded, failed) => {
-    player.onloadeddata = () => loaded();
-    player.onerror = () => failed(new PublishError("file_not_playable"));
+    player.onloadeddata = () => loaded(player);
+    player.onerror = () => (URL.revokeObjectURL(player.src), failed(new PublishError("file_not_playable")));
   });
+}
+
+/** It is not wanted any more. @param {HTMLVideoElement | null} player */
+export function unloadFile(player) {
+  if (player === null) return;
+  URL.revokeObjectURL(player.src);
+  player.removeAttribute("src");
+  player.remove();
 }

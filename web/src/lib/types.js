@@ -33,6 +33,21 @@
  */
 
 /**
+ * How the publisher's own broadcast goes, told to it once a second.
+ * @typedef {object} Status
+ * @property {BroadcastState} state
+ * @property {string} message a plain sentence on the state
+ * @property {number | null} speed of the encoder; 1 is real time
+ * @property {number | null} fps
+ * @property {string[]} renditions what viewers get
+ * @property {string[]} dropped what they do not get for now: the server is short of processor time
+ * @property {number | null} viewers
+ * @property {number | null} latency seconds that were received and are not yet in the playlist
+ * @property {number} media_time
+ * @property {number} restarts
+ */
+
+/**
  * @typedef {object} Channel
  * @property {string} channel
  * @property {string} title

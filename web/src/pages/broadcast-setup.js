@@ -1,43 +1,51 @@
-// The right side of the broadcast page: what is to be broadcast, and its preview.
+// The right side of the broadcast page: what is to be broadcast, before going live and while live.
 import { choices } from "../lib/devices.js";
-import { byId, setOptions, setText, show } from "../lib/dom.js";
+import { byId, setOptions, show } from "../lib/dom.js";
 import { PublishError } from "../lib/publish-errors.js";
 import { qualityOf } from "../lib/recording.js";
-import { loadFile, openCamera, openFile, openScreen } from "../lib/sources.js";
+import { loadFile, openCamera, openFile, openScreen, unloadFile } from "../lib/sources.js";
 import { preferences } from "../lib/store.js";
+import { Preview } from "./broadcast-preview.js";
 
 /** @typedef {import("../lib/sources.js").OpenSource} OpenSource */
-/** @typedef {"camera" | "screen" | "file"} Kind */
-
-/** @type {Record<Kind, { words: string, button: string }>} */
-const PLACEHOLDERS = {
-  camera: { words: "The camera is off. Nobody sees you before you go live.", button: "Turn on camera" },
-  screen: { words: "Share the whole screen, a window or a tab.", button: "Choose what to share" },
-  file: { words: "A video from this device plays here and goes live.", button: "Choose a file" },
-};
+/** @typedef {import("./broadcast-preview.js").Kind} Kind */
+/** @typedef {{ kind: Kind, camera: string, microphone: string, quality: string }} Choice */
 
 /**
- * Keeps the source that is previewed, and hands it over when the person goes live.
+ * @typedef {object} SetupListener
+ * @property {(problem: PublishError | null) => void} problem
+ * @property {(source: OpenSource, bitrate: number) => boolean} switched while live: another source, or the same one
+ *   at another bitrate; false when nothing is live any more; throws when it cannot be recorded
+ */
+
+/**
+ * Keeps the source that is open, and hands it over when the person goes live. While live, another
+ * choice opens the new source first; only when it is there does it take the old one's place.
  */
 export class Setup {
   /** @type {OpenSource | null} */
   #source = null;
-  #fileReady = false;
+  /** The file that was chosen last, when it can be played. @type {HTMLVideoElement | null} */
+  #player = null;
+  /** What is on air; null before and after. @type {Choice | null} */
+  #onAir = null;
+  /** Nobody is live, or about to be. */
+  #idle = true;
   #turn = 0;
+  #muted = false;
+  #preview = new Preview();
   #camera = byId("camera", HTMLSelectElement);
   #mic = byId("mic", HTMLSelectElement);
   #file = byId("file", HTMLInputElement);
   #quality = byId("quality", HTMLSelectElement);
-  #preview = byId("preview", HTMLVideoElement);
-  #onproblem;
+  #listener;
 
-  /** @param {(problem: PublishError | null) => void} onproblem */
-  constructor(onproblem) {
-    this.#onproblem = onproblem;
+  /** @param {SetupListener} listener */
+  constructor(listener) {
+    this.#listener = listener;
     this.#recallQuality();
     this.#listen();
     this.#showKind();
-    this.#listDevices();
   }
 
   /** @returns {Kind} */
@@ -48,6 +56,11 @@ export class Setup {
 
   get source() {
     return this.#source;
+  }
+
+  /** The element that shows the picture. */
+  get picture() {
+    return this.#preview.picture;
   }
 
   get bitrate() {
@@ -61,17 +74,30 @@ export class Setup {
     return this.#source;
   }
 
-  /** @param {boolean} locked while live, the source cannot change */
-  lock(locked) {
-    byId("choices", HTMLFieldSetElement).disabled = locked;
-    byId("open-preview", HTMLButtonElement).disabled = locked;
+  /**
+   * Before, everything can be chosen; while live, everything but the title; in between, nothing.
+   * @param {"before" | "between" | "live"} phase
+   */
+  enter(phase) {
+    byId("choices", HTMLFieldSetElement).disabled = phase === "between";
+    byId("title", HTMLInputElement).disabled = phase !== "before";
+    this.#idle = phase === "before";
+    if (phase !== "live") this.#onAir = null;
+    else this.#onAir ??= this.#choice;
+    this.#render();
   }
 
   /** The publisher has closed the source: the preview shows how to open one. */
   release() {
     this.#turn += 1;
     this.#source = null;
-    this.#render();
+    this.#showKind();
+  }
+
+  /** @param {boolean} muted */
+  mute(muted) {
+    this.#muted = muted;
+    this.#source?.mixer.mute(muted);
   }
 
   /** A camera that was allowed before is shown at once; others wait for a click. */
@@ -83,20 +109,24 @@ export class Setup {
 
   #listen() {
     for (const radio of document.querySelectorAll('input[name="source"]')) {
-      radio.addEventListener("change", () => this.#changed(true));
+      radio.addEventListener("change", () => this.#kindChosen());
     }
-    this.#camera.addEventListener("change", () => this.#chosen("camera", this.#camera));
-    this.#mic.addEventListener("change", () => this.#chosen("microphone", this.#mic));
-    this.#quality.addEventListener("change", () => this.#chosen("quality", this.#quality));
+    this.#camera.addEventListener("change", () => this.#chosen("camera", this.#camera, () => this.#kindOpened("camera")));
+    this.#mic.addEventListener("change", () => this.#chosen("microphone", this.#mic, (source) => this.#other(source.useMicrophone(this.#mic.value))));
+    this.#quality.addEventListener("change", () => this.#chosen("quality", this.#quality, (source) => this.#qualityChosen(source)));
     this.#file.addEventListener("change", () => this.#fileChosen());
     byId("open-preview", HTMLButtonElement).addEventListener("click", () => this.#openClicked());
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
   }
 
-  /** @param {string} name @param {HTMLSelectElement} select */
-  #chosen(name, select) {
+  /**
+   * @param {string} name @param {HTMLSelectElement} select
+   * @param {(source: OpenSource) => void} apply to the source that is open
+   */
+  #chosen(name, select, apply) {
     preferences.set(name, select.value);
-    this.#changed(false);
+    this.#listener.problem(null);
+    if (this.#source !== null) apply(this.#source);
   }
 
   #recallQuality() {
@@ -104,15 +134,44 @@ export class Setup {
     if (last !== null && this.#quality.querySelector(`[value="${CSS.escape(last)}"]`)) this.#quality.value = last;
   }
 
-  /** @param {boolean} otherKind */
-  #changed(otherKind) {
-    const wasOpen = this.#source !== null;
-    this.#onproblem(null);
-    if (otherKind || this.kind === "camera") this.#close();
+  #kindChosen() {
+    this.#listener.problem(null);
     this.#showKind();
-    if (otherKind && this.kind === "file" && this.#file.files?.[0]) return this.#fileChosen();
-    if (wasOpen && !otherKind && this.kind === "camera") return this.#show();
-    if (otherKind) this.previewIfAllowed();
+    if (this.#onAir !== null) return this.#kindChosenLive(this.#onAir.kind);
+    this.#close();
+    if (this.kind === "camera") this.previewIfAllowed();
+  }
+
+  /** Back to what is on air: nothing to do. A file has to be chosen first. @param {Kind} onAir */
+  #kindChosenLive(onAir) {
+    this.#turn += 1;
+    if (this.kind !== onAir && (this.kind !== "file" || this.#player !== null)) this.#kindOpened(this.kind);
+  }
+
+  /** @param {Kind} kind of which a source is to be opened: again, or instead of another */
+  #kindOpened(kind) {
+    if (this.kind !== kind) return;
+    if (this.#onAir !== null) return this.#switch(() => this.#openKind());
+    this.#close();
+    this.#show();
+  }
+
+  /** @param {OpenSource} source */
+  #qualityChosen(source) {
+    const { height, bitrate } = qualityOf(this.#quality.value);
+    const resized = source.resize(height);
+    this.#other(this.#onAir === null ? resized : resized.then(() => void this.#listener.switched(source, bitrate)));
+  }
+
+  /** Something about the source that is open is made another. @param {Promise<void>} change */
+  async #other(change) {
+    try {
+      await change;
+      if (this.#onAir !== null) this.#onAir = { ...this.#onAir, microphone: this.#mic.value, quality: this.#quality.value };
+    } catch (error) {
+      this.#goBack(error);
+    }
+    this.#listDevices();
   }
 
   #openClicked() {
@@ -121,14 +180,16 @@ export class Setup {
   }
 
   async #fileChosen() {
-    this.#fileReady = false;
-    this.#onproblem(null);
+    this.#listener.problem(null);
+    const old = this.#player;
     try {
-      await loadFile(this.#preview, this.#file.files?.[0] ?? null);
-      this.#fileReady = true;
+      this.#player = await loadFile(this.#file.files?.[0] ?? null);
     } catch (error) {
-      this.#onproblem(PublishError.from(error));
+      this.#player = null;
+      this.#listener.problem(PublishError.from(error));
     }
+    if (old !== this.#source?.player) unloadFile(old);
+    if (this.#onAir !== null && this.#player !== null) return this.#switch(() => this.#openKind());
     this.#render();
   }
 
@@ -136,9 +197,9 @@ export class Setup {
   async #show() {
     try {
       await this.#openFresh();
-      this.#onproblem(null);
+      this.#listener.problem(null);
     } catch (error) {
-      this.#onproblem(PublishError.from(error));
+      this.#listener.problem(PublishError.from(error));
     }
   }
 
@@ -147,25 +208,67 @@ export class Setup {
     const source = await this.#openKind();
     if (turn !== this.#turn) return source.close(); // something else was chosen meanwhile
     this.#source?.close();
-    this.#source = source;
     source.onended = (why) => this.#endedBeforeLive(why);
+    this.#take(source);
+  }
+
+  /** While live. The old source goes on until the new one is there. @param {() => Promise<OpenSource>} open */
+  async #switch(open) {
+    const turn = ++this.#turn;
+    /** @type {OpenSource | null} */
+    let source = null;
+    try {
+      source = await open();
+      source.mixer.mute(this.#muted);
+      const wanted = turn === this.#turn && this.#onAir !== null;
+      if (!wanted || !this.#listener.switched(source, this.bitrate)) return source.close();
+      this.#onAir = this.#choice;
+      this.#take(source);
+    } catch (error) {
+      source?.close();
+      if (turn === this.#turn) this.#goBack(error);
+    }
+  }
+
+  /** @param {OpenSource} source */
+  #take(source) {
+    this.#source = source;
+    source.mixer.mute(this.#muted);
     this.#render();
     this.#listDevices();
   }
 
+  /** The old source is still on air, and the controls say so again. @param {unknown} error */
+  #goBack(error) {
+    const problem = PublishError.from(error);
+    if (this.#onAir === null) return this.#listener.problem(problem);
+    const { kind, camera, microphone, quality } = this.#onAir;
+    /** @type {HTMLInputElement | null} */
+    const radio = document.querySelector(`input[name="source"][value="${kind}"]`);
+    if (radio !== null) radio.checked = true;
+    [this.#camera.value, this.#mic.value, this.#quality.value] = [camera, microphone, quality];
+    this.#showKind();
+    this.#listener.problem(new PublishError("not_switched", problem.message));
+  }
+
+  /** @returns {Choice} */
+  get #choice() {
+    return { kind: this.kind, camera: this.#camera.value, microphone: this.#mic.value, quality: this.#quality.value };
+  }
+
   /** @returns {Promise<OpenSource>} */
-  #openKind() {
+  async #openKind() {
     const { height } = qualityOf(this.#quality.value);
     const microphone = this.#mic.value;
     if (this.kind === "camera") return openCamera({ camera: this.#camera.value, microphone, height });
     if (this.kind === "screen") return openScreen({ microphone, height });
-    if (!this.#fileReady) throw new PublishError(this.#file.files?.length ? "file_not_playable" : "no_file");
-    return openFile(this.#preview);
+    if (this.#player === null) throw new PublishError(this.#file.files?.length ? "file_not_playable" : "no_file");
+    return openFile(this.#player);
   }
 
   /** @param {string} why */
   #endedBeforeLive(why) {
-    this.#onproblem(new PublishError("source_ended", why));
+    this.#listener.problem(new PublishError("source_ended", why));
     this.#close();
   }
 
@@ -185,30 +288,7 @@ export class Setup {
   }
 
   #render() {
-    const soundOnly = this.#soundOnly;
-    const shown = !soundOnly && (this.kind === "file" ? this.#fileReady : this.#source !== null);
-    const { words, button } = PLACEHOLDERS[this.kind];
-    show(byId("placeholder", HTMLElement), !shown);
-    setText(byId("placeholder-words", HTMLElement), soundOnly ? "Sound only: viewers hear it and see no picture." : words);
-    setText(byId("open-preview", HTMLElement), button);
-    show(byId("open-preview", HTMLElement), !soundOnly);
-    show(byId("sound", HTMLElement), this.#source !== null);
-    byId("placeholder-icon", SVGUseElement).setAttribute("href", `/assets/icons.svg#${soundOnly ? "mic" : this.kind}`);
-    this.#fillPreview();
-  }
-
-  get #soundOnly() {
-    if (this.kind === "file") return this.#fileReady && this.#preview.videoWidth === 0;
-    return this.#source !== null && !this.#source.hasVideo;
-  }
-
-  #fillPreview() {
-    if (this.kind === "file") return; // the file itself plays in the preview
-    this.#fileReady = false;
-    if (this.#preview.hasAttribute("src")) this.#preview.removeAttribute("src");
-    const stream = this.#source?.hasVideo ? this.#source.preview : null;
-    this.#preview.srcObject = stream;
-    if (stream !== null) this.#preview.play().catch(() => {}); // the next choice came in between
+    this.#preview.render(this.kind, this.#source, this.kind === "file" ? this.#player : null, this.#idle);
   }
 
   /** Names come with the permission, so the list is made again after each opening. */

@@ -2,46 +2,26 @@
 import { byId, setAttribute, setText, show } from "../lib/dom.js";
 import { bitrate, bytes, clock } from "../lib/format.js";
 import { codecName, codecWords } from "../lib/recording.js";
+import { encoderFigures, safety, sentence, warning } from "../lib/situation.js";
 import { describe, isOver } from "../lib/words.js";
 
 /** @typedef {import("../lib/publisher.js").Publisher} Publisher */
 /** @typedef {import("../lib/events.js").EventFeed} EventFeed */
 /** @typedef {import("../lib/types.js").Broadcast} Broadcast */
 
-/**
- * @param {Publisher} publisher
- * @param {string} channel
- */
-function statusWords(publisher, channel) {
-  const { state, message } = publisher;
-  switch (state) {
-    case "idle":
-      return "Ready when you are.";
-    case "preparing":
-      return "Opening the source…";
-    case "connecting":
-      return "Connecting to the server…";
-    case "live":
-      return `You are live on ${channel || "your channel"}.`;
-    case "reconnecting":
-      return `${message} Reconnecting…`;
-    case "stopping":
-      return "Sending the last seconds…";
-    case "ended":
-      return [message, "The broadcast has ended."].join(" ").trim();
-    case "failed":
-      return "Not live.";
-  }
-}
+/** The page's own problem, when the publisher has none. @typedef {{ message: string } | null} Problem */
 
-/** @param {Publisher} publisher @param {string} channel */
-export function renderStatus(publisher, channel) {
+/** @param {Publisher} publisher @param {string} channel @param {Problem} problem */
+export function renderStatus(publisher, channel, problem) {
+  const { state, notice } = publisher;
   const status = byId("status", HTMLElement);
-  setAttribute(status, "data-state", publisher.state);
-  setText(status, statusWords(publisher, channel));
-  setAttribute(byId("dot", HTMLElement), "data-state", publisher.state);
-  showProblem(publisher.state === "failed" ? publisher : null);
-  const { state } = publisher;
+  setAttribute(status, "data-state", state);
+  setText(status, sentence(publisher, channel));
+  setAttribute(byId("dot", HTMLElement), "data-state", state);
+  showWords("notice", notice);
+  showWords("warning", warning(publisher));
+  showWords("error", (state === "failed" ? publisher : problem)?.message ?? "");
+  show(byId("takeover", HTMLElement), publisher.errorCode === "channel_busy");
   show(byId("badge", HTMLElement), state === "live" || state === "stopping" || state === "reconnecting");
   byId("badge", HTMLElement).classList.toggle("on", state === "live");
   renderButtons(publisher);
@@ -55,37 +35,47 @@ function renderButtons(publisher) {
   const focused = document.activeElement === (publisher.active ? goLive : stop);
   show(goLive, !publisher.active);
   show(stop, publisher.active);
-  stop.disabled = publisher.state === "stopping";
-  setText(stop, publisher.state === "preparing" || publisher.state === "connecting" ? "Cancel" : "Stop");
+  stop.disabled = publisher.state === "stopping" && publisher.statistics.connected;
+  setText(stop, stopWords(publisher));
   byId("other-link", HTMLButtonElement).disabled = publisher.active;
   if (focused) (publisher.active ? stop : goLive).focus();
 }
 
-/** @param {{ message: string } | null} problem */
-export function showProblem(problem) {
-  const error = byId("error", HTMLElement);
-  setText(error, problem?.message ?? "");
-  show(error, problem !== null);
+/** @param {Publisher} publisher */
+function stopWords({ state, statistics }) {
+  if (state === "preparing" || state === "connecting") return "Cancel";
+  if (state !== "stopping") return "Stop";
+  return statistics.connected ? "Finishing…" : "Discard the rest";
 }
 
-/** @param {Publisher} publisher @param {HTMLVideoElement} preview */
-export function renderStatistics(publisher, preview) {
-  const figures = publisher.statistics;
-  const { state } = publisher;
-  show(byId("statistics", HTMLElement), figures.bytes > 0);
-  setText(byId("countdown", HTMLElement), countdown(figures.retrySeconds));
-  setText(byId("live-clock", HTMLElement), clock(figures.liveSeconds));
-  if (publisher.active) setSending(preview, figures.mimeType);
-  setText(byId("rate", HTMLElement), state === "live" ? bitrate(figures.bitsPerSecond) : "–");
-  setText(byId("time", HTMLElement), clock(figures.liveSeconds));
-  setText(byId("sent", HTMLElement), bytes(figures.bytes));
-  setText(byId("waiting", HTMLElement), state === "live" || state === "stopping" ? `${figures.waitingSeconds.toFixed(1)} s` : "–");
-  warn(publisher.active && figures.slow, figures.waitingSeconds);
+/** @param {string} id @param {string} words */
+function showWords(id, words) {
+  const element = byId(id, HTMLElement);
+  setText(element, words);
+  show(element, words !== "");
 }
 
-/** @param {HTMLVideoElement} preview @param {string} mimeType */
-function setSending(preview, mimeType) {
-  const size = preview.videoWidth > 0 ? `${preview.videoWidth} × ${preview.videoHeight}` : "Sound only";
+/** @param {Publisher} publisher @param {HTMLVideoElement} picture what is shown of it here */
+export function renderStatistics(publisher, picture) {
+  const { statistics, state, status } = publisher;
+  const { text, level } = safety(publisher);
+  setText(byId("safety", HTMLElement), text);
+  setAttribute(byId("safety", HTMLElement), "data-level", level);
+  show(byId("statistics", HTMLElement), statistics.bytes > 0);
+  setText(byId("live-clock", HTMLElement), clock(statistics.liveSeconds));
+  if (state === "live" || state === "reconnecting") setSending(picture, statistics.mimeType);
+  setText(byId("rate", HTMLElement), statistics.recording ? bitrate(statistics.bitsPerSecond) : "–");
+  setText(byId("time", HTMLElement), clock(statistics.liveSeconds));
+  setText(byId("recorded", HTMLElement), bytes(statistics.bytes));
+  setText(byId("unsafe", HTMLElement), publisher.active ? `${statistics.unsafeSeconds.toFixed(1)} s` : "–");
+  const { speed, latency } = encoderFigures(status);
+  setText(byId("speed", HTMLElement), speed);
+  setText(byId("latency", HTMLElement), latency);
+}
+
+/** @param {HTMLVideoElement} picture @param {string} mimeType */
+function setSending(picture, mimeType) {
+  const size = picture.videoWidth > 0 ? `${picture.videoWidth} × ${picture.videoHeight}` : "Sound only";
   const sending = byId("sending", HTMLElement);
   if (sending.childElementCount === 0) sending.append(document.createElement("span"), document.createElement("small"));
   const [first, second] = sending.children;
@@ -93,29 +83,15 @@ function setSending(preview, mimeType) {
   if (second) setText(second, mimeType === "" ? "" : codecWords(mimeType));
 }
 
-/** @param {number} seconds */
-function countdown(seconds) {
-  return seconds > 0.5 ? `in ${Math.ceil(seconds)} s` : "";
-}
-
-/** @param {boolean} slow @param {number} seconds */
-function warn(slow, seconds) {
-  const warning = byId("warning", HTMLElement);
-  show(warning, slow);
-  if (!slow) return setText(warning, "");
-  // In steps of five seconds: a screen reader reads each change out.
-  const about = Math.max(1, Math.round(seconds / 5) * 5);
-  setText(warning, `The connection is too slow for this quality: about ${about} s are waiting to be sent. Stop and choose a lower quality if this goes on.`);
-}
-
-/** @param {EventFeed | null} feed */
-export function renderServer(feed) {
+/**
+ * What the server says: over the publisher's own connection while there is one, else by its news.
+ * @param {EventFeed | null} feed @param {Publisher} publisher
+ */
+export function renderServer(feed, publisher) {
   const broadcast = feed?.broadcasts.find((candidate) => !isOver(candidate)) ?? feed?.broadcasts[0] ?? null;
-  setText(byId("server-words", HTMLElement), serverWords(feed, broadcast));
-  const renditions = byId("renditions", HTMLElement);
+  setText(byId("server-words", HTMLElement), publisher.status?.message || serverWords(feed, broadcast));
   const open = broadcast !== null && !isOver(broadcast);
-  setText(renditions, open ? details(broadcast) : "");
-  show(renditions, renditions.textContent !== "");
+  showWords("renditions", open ? details(broadcast) : "");
 }
 
 /** @param {EventFeed | null} feed @param {Broadcast | null} broadcast */
@@ -128,12 +104,8 @@ function serverWords(feed, broadcast) {
 }
 
 /** @param {Broadcast} broadcast */
-function details({ source, renditions, commit_lag: lag }) {
+function details({ source, renditions }) {
   const video = source?.video ? `${codecName(source.video.codec)} ${source.video.width} × ${source.video.height}` : "";
   const names = renditions.map((rendition) => rendition.name).join(", ");
-  return [
-    video && `Receives ${video}`,
-    names && `viewers get ${names}`,
-    lag !== null && lag !== undefined && `${lag.toFixed(1)} s to the playlist`,
-  ].filter(Boolean).join(" · ");
+  return [video && `Receives ${video}`, names && `viewers get ${names}`].filter(Boolean).join(" · ");
 }

@@ -6,12 +6,14 @@ import { Publisher } from "../lib/publisher.js";
 import { preferences, secrets } from "../lib/store.js";
 import { WakeLock } from "../lib/wake-lock.js";
 import { Setup } from "./broadcast-setup.js";
-import { renderServer, renderStatistics, renderStatus, showProblem } from "./broadcast-view.js";
+import { renderServer, renderStatistics, renderStatus } from "./broadcast-view.js";
 
 /** @typedef {import("../lib/credentials.js").Credentials} Credentials */
 
 const STATISTICS_EVERY_MS = 500;
 const COPIED_FOR_MS = 2000;
+/** In these the source is closed, or about to be. */
+const RELEASING = new Set(["stopping", "ended", "failed"]);
 
 /** @type {Credentials | null} */
 let allowed = null;
@@ -19,32 +21,62 @@ let allowed = null;
 let feed = null;
 let muted = false;
 
-const preview = byId("preview", HTMLVideoElement);
+/** @type {{ message: string } | null} */
+let problem = null;
+let shown = "";
+
 const title = byId("title", HTMLInputElement);
-const setup = new Setup(showProblem);
+const setup = new Setup({ problem: showProblem, switched: (source, bitrate) => publisher.switchTo(source, bitrate) });
 const wakeLock = new WakeLock();
 const publisher = new Publisher(changed);
 
 function changed() {
   const { active, state } = publisher;
-  renderStatus(publisher, allowed?.channel ?? "");
-  setup.lock(active);
+  render();
+  if (state === shown) return;
+  shown = state;
+  setup.enter(publisher.switchable ? "live" : active ? "between" : "before");
   wakeLock.want(active && state !== "preparing");
-  if (state === "ended" || state === "failed") setup.release();
-  renderStatistics(publisher, preview);
+  if (RELEASING.has(state)) setup.release();
+}
+
+function render() {
+  renderStatus(publisher, allowed?.channel ?? "", problem);
+  renderStatistics(publisher, setup.picture);
+  renderServer(feed, publisher);
+}
+
+/** @param {{ message: string } | null} next */
+function showProblem(next) {
+  problem = next;
+  render();
 }
 
 /** @param {SubmitEvent} event */
-function goLive(event) {
+function goLiveWished(event) {
   event.preventDefault();
+  goLive(false);
+}
+
+/** @param {boolean} takeover cut off whoever is live on the channel */
+function goLive(takeover) {
   if (allowed === null) return;
+  problem = null;
   preferences.set("title", title.value);
   publisher.start({
     openSource: () => setup.open(),
-    url: credentials.socketAddress(location, allowed, title.value.trim()),
+    url: credentials.socketAddress(location, allowed),
     protocols: credentials.subprotocols(allowed),
     bitrate: setup.bitrate,
+    title: title.value.trim(),
+    takeover,
   });
+}
+
+/** What could not be delivered is given up only by a second, deliberate press. */
+function stopPressed() {
+  if (publisher.state === "stopping") publisher.discard();
+  else publisher.stop();
 }
 
 /** @param {Credentials | null} next */
@@ -64,9 +96,8 @@ function enter(channel) {
   const address = new URL(channel === "" ? "/" : `/watch/${encodeURIComponent(channel)}`, location.href).href;
   link.href = address;
   setText(link, address.replace(/^https?:\/\//, ""));
-  if (channel !== "") feed = new EventFeed({ channel, onchange: renderServer });
-  renderServer(feed);
-  renderStatus(publisher, channel);
+  if (channel !== "") feed = new EventFeed({ channel, onchange: render });
+  render();
   setup.previewIfAllowed();
 }
 
@@ -104,6 +135,7 @@ async function copyLink() {
 
 function toggleMute() {
   muted = !muted;
+  setup.mute(muted);
   const button = byId("mute-mic", HTMLButtonElement);
   button.setAttribute("aria-pressed", String(muted));
   byId("mute-mic-icon", SVGUseElement).setAttribute("href", `/assets/icons.svg#${muted ? "mic-off" : "mic"}`);
@@ -112,7 +144,6 @@ function toggleMute() {
 /** The meter follows each frame, so that people see at once that they are heard. */
 function drawLevel() {
   const mixer = setup.source?.mixer;
-  mixer?.mute(muted);
   const level = mixer === undefined || muted ? 0 : Math.sqrt(mixer.level);
   byId("level", HTMLElement).style.transform = `scaleX(${level.toFixed(3)})`;
   requestAnimationFrame(drawLevel);
@@ -130,8 +161,9 @@ function beforeLeaving(event) {
 }
 
 title.value = preferences.get("title") ?? "";
-byId("setup", HTMLFormElement).addEventListener("submit", goLive);
-byId("stop", HTMLButtonElement).addEventListener("click", () => publisher.stop());
+byId("setup", HTMLFormElement).addEventListener("submit", goLiveWished);
+byId("stop", HTMLButtonElement).addEventListener("click", stopPressed);
+byId("take-over", HTMLButtonElement).addEventListener("click", () => goLive(true));
 byId("credentials-form", HTMLFormElement).addEventListener("submit", credentialsGiven);
 byId("other-link", HTMLButtonElement).addEventListener("click", forgetCredentials);
 byId("copy", HTMLButtonElement).addEventListener("click", copyLink);
@@ -140,6 +172,6 @@ addEventListener("beforeunload", beforeLeaving);
 addEventListener("pagehide", () => publisher.leave());
 addEventListener("online", () => publisher.hurry());
 addEventListener("hashchange", linkOpened);
-setInterval(() => renderStatistics(publisher, preview), STATISTICS_EVERY_MS);
+setInterval(() => renderStatistics(publisher, setup.picture), STATISTICS_EVERY_MS);
 useCredentials(credentials.take(secrets, location, history));
 drawLevel();
