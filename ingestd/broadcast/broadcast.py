@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +86,7 @@ class Broadcast:
             lambda: changed(self),
         )
         self.publisher_present = kept is None
-        self.window_over = False  # nobody came back in time
+        self.abandoned = False  # it ends, though its publisher did not say that this was all
         self.over = asyncio.Event()
         self.news = asyncio.Event()  # for the publisher: state or ack have changed
         self.terms = terms
@@ -109,11 +110,9 @@ class Broadcast:
         self.reception.restore(kept.epochs)
         journal.forget_epochs(self.reception.number)
         self.delivery.restore(kept, time.monotonic())
-        reports = [Report.from_json(json.dumps(report)) for report in kept.reports]
-        self.supervisor.restore(reports, kept.generations)
-        self._delivered = sum(
-            max([*row.commits.values(), row.start]) - row.start for row in kept.epochs if row.total
-        )
+        self.supervisor.restore(_reports(kept), _next_generation(kept))
+        done = [row for row in kept.epochs if row.total is not None]
+        self._delivered = sum(min(row.commits.values(), default=row.start) - row.start for row in done)
 
     # What the publisher's side calls
 
@@ -134,7 +133,7 @@ class Broadcast:
 
     def continued_plainly(self) -> None:
         """A publisher that keeps nothing goes on with it, as a new epoch."""
-        if self.reception.newest:
+        if self.reception.newest or self.reception.recording.complete:
             self.next_epoch()
         if self.reception.resumable:
             self.reception.resumable = False
@@ -161,6 +160,11 @@ class Broadcast:
             self._on(Event.PUBLISHER_BACK)
         self._wake.set()
 
+    def abandon(self) -> None:
+        """Another broadcast takes its channel: end with what was received."""
+        self.abandoned = True
+        self.stop()
+
     def stop(self) -> None:
         """The recording is complete: end as soon as all of it stands in the playlist."""
         self.reception.finish()
@@ -178,7 +182,7 @@ class Broadcast:
     @property
     def complete(self) -> bool:
         """Whether it is over and its publisher had said that this was all."""
-        return self.state is State.ENDED and not self.window_over
+        return self.state is State.ENDED and not self.abandoned
 
     @property
     def accepts_publisher(self) -> bool:
@@ -267,7 +271,7 @@ class Broadcast:
             left = self._gone_at + self.terms.resume_window - time.monotonic()
             if not self.publisher_present and left <= 0:
                 self.order = Order.STOPPED
-                self.window_over = True
+                self.abandoned = True
                 self._on(Event.WINDOW_OVER)
                 self.reception.finish()
                 self._wake.set()
@@ -276,8 +280,9 @@ class Broadcast:
 
     def _finish(self, event: Event) -> None:
         """The last transition, once; whatever stands in the playlist stays playable."""
-        try:
+        with suppress(OSError):  # then the next start finds it, and ends it once more
             self.ledger.remove()  # before the ENDLIST, after which nothing may follow
+        try:
             self.delivery.end()
         except Exception:  # whatever it is, the broadcast is over
             self._log.exception("playlist_not_ended")
@@ -302,6 +307,21 @@ class Broadcast:
         if not self.reception.resumable or self.order is Order.STOPPED:
             await _wait(self._idle, _DRAIN_SECONDS)
         await self._tasks.close()
+
+
+def _reports(kept: Kept) -> list[Report]:
+    """Those that this version understands."""
+    found = []
+    for report in kept.reports:
+        with suppress(ValueError):
+            found.append(Report.from_json(json.dumps(report)))
+    return found
+
+
+def _next_generation(kept: Kept) -> int:
+    """A number that no segment carries, also where the journal had no room for a generation."""
+    numbers = [int(row.uri.rpartition("/")[2].partition("-")[0]) for row in kept.segments]
+    return max([kept.generations, *(number + 1 for number in numbers)])
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:

@@ -69,7 +69,10 @@ class Epoch:
         return epoch
 
     def row(self, total: int | None = None) -> EpochRow:
-        """For the journal; ``total`` are its bytes when all of it stands in the playlist."""
+        """For the journal; ``total`` are its bytes when all of it stands in the playlist.
+
+        A rendition that is left out at present has no commit point: it comes back where the others are.
+        """
         return EpochRow(
             self.number,
             self.init.data,
@@ -77,7 +80,7 @@ class Epoch:
             self.start,
             self.buffer.offset,
             self.buffer.prefix,
-            dict(self.commits),
+            {made.name: self.commits.get(made.name, self.start) for made in self.active},
             total,
         )
 

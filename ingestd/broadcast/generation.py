@@ -217,7 +217,7 @@ class Generation:
         while not self._delivery.settled and time.monotonic() < deadline:
             await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
             self._collect()
-        while not self._collect(final=final) and final:  # noqa: ASYNC110 - a full disk sends no event
+        while not self._collect(final=final):  # noqa: ASYNC110 - a full disk sends no event
             await asyncio.sleep(_DISK_SECONDS)
         complete = self._delivery.all_listed
         self._delivery.close_generation()

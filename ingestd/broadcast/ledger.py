@@ -53,7 +53,8 @@ class Ledger:
         """Segments are about to be listed; raises OSError."""
         row = None
         if self._epoch:
-            row = replace(self._epoch.row(), commits={**self._epoch.commits, **listed.commits})
+            row = self._epoch.row()
+            row = replace(row, commits={**row.commits, **listed.commits})
         self._journal.listed(listed.segments, listed.first, listed.renditions, row)
 
     def acknowledge(self) -> None:

@@ -56,6 +56,7 @@ class Reception:
             self.waiting.append(epoch)
         elif rows:
             self.number = rows[-1].number
+            self._date = rows[-1].date + max(rows[-1].commits.values(), default=0.0)
             self.recording = Recording(received=rows[-1].total or 0)
             self.recording.finish()
 
@@ -65,6 +66,7 @@ class Reception:
         Raises :class:`Refused` when recordings come faster than they can be encoded.
         """
         if len(self.waiting) >= _WAITING_EPOCHS:
+            self.recording = Recording()  # whoever comes back sends this epoch from its first byte
             raise Refused(Refusal(Code.MALFORMED, "The recorder is restarted too often."))
         wall = max(time.time(), self._date)
         epoch = Epoch(self.number, init, self._ladder(init), self._bounds, wall)

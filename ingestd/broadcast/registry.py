@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from ingestd.broadcast.broadcast import Broadcast, Terms
+from ingestd.broadcast.lifecycle import Order
 from ingestd.broadcast.publication import Publication
 from ingestd.broadcast.room import Room
 from ingestd.delivery.retention import close_leftovers, remove_expired
@@ -24,6 +25,7 @@ from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.registry")
 
+_AGAIN_SECONDS = 2.0  # between two tries to restore what the disk had no room for
 _RETENTION_SECONDS = 60.0  # between two looks for broadcasts whose time is over
 _REMEMBERED = 20  # ended broadcasts that the API still lists
 _MIB = 1024 * 1024
@@ -76,28 +78,43 @@ class Broadcasts:
         """Go on with what an earlier process left open, and begin to look after what is kept."""
         for directory in (self._terms.hls_root / "public", self._journals):
             directory.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self._journals.glob(f"*{SUFFIX}")):
-            self._restore(path)
-        if closed := close_leftovers(self._terms.hls_root, self._open):
+        later = [path for path in sorted(self._journals.glob(f"*{SUFFIX}")) if not self._restore(path)]
+        if later:
+            self._tasks.spawn(self._restore_later(later), "restore")
+        going_on = {*self._open, *(path.name.removesuffix(SUFFIX) for path in later)}
+        if closed := close_leftovers(self._terms.hls_root, going_on):
             log.warning("leftovers_closed", broadcasts=closed)
         self._tasks.spawn(self._expire(), "expire", eternal=True)
         if self._room:
             self._tasks.spawn(self._room.watch(lambda: self._open.values()), "load", eternal=True)
 
-    def _restore(self, path: Path) -> None:
-        """One broadcast of an earlier process; what cannot be restored is ended, and stops no other."""
+    def _restore(self, path: Path) -> bool:
+        """One broadcast of an earlier process; False if that has to be tried again later.
+
+        What is damaged is ended, and stops no other.
+        """
         journal = None
         try:
             journal, kept = Journal.open(path, fsync=self._terms.fsync)
             found = Broadcast(kept.broadcast, self._terms, journal, self._changed, kept)
         except (Damaged, OSError, ValueError, TypeError) as error:
-            log.error("broadcast_not_restored", journal=path.name, reason=str(error))
+            passing = isinstance(error, OSError)
+            log.error("broadcast_not_restored", journal=path.name, reason=str(error), again=passing)
             if journal:
                 journal.close()
-            remove(path)
-            return
+            if not passing:
+                remove(path)
+            return not passing
         self._open[found.id] = found
         log.info("broadcast_restored", broadcast=found.id, channel=found.channel)
+        self._changed(found)
+        return True
+
+    async def _restore_later(self, paths: list[Path]) -> None:
+        """A full disk keeps a broadcast from being restored: until there is room."""
+        while paths:
+            await asyncio.sleep(_AGAIN_SECONDS)
+            paths = [path for path in paths if not self._restore(path)]
 
     # Publishers
 
@@ -135,11 +152,12 @@ class Broadcasts:
         """
         if refusal := self.refusal(channel, takeover):
             raise Refused(refusal)
+        replaced = [old for old in self if old.channel == channel and old.order is Order.LIVE]
+        made = self._make(channel, title, resumable=True)  # before anything of the old one is touched
         self._fence(channel)
-        for old in self:
-            if old.channel == channel:
-                old.stop()
-        return self._hold(Publication(self, channel, title, self._make(channel, title, resumable=True)))
+        for old in replaced:
+            old.abandon()
+        return self._hold(Publication(self, channel, title, made))
 
     def resume(
         self, channel: str, identity: str, epoch: int, held_from: int | None
@@ -156,7 +174,7 @@ class Broadcasts:
             found = None
         if found and found.complete:
             return found
-        if found is None or not found.open or found.window_over:
+        if found is None or not found.open or found.abandoned:
             words = "There is no such broadcast to go on with: it has ended. Start a new one."
             raise Refused(Refusal(Code.NO_SUCH_BROADCAST, words))
         found.reception.resume(epoch, held_from)
@@ -194,11 +212,11 @@ class Broadcasts:
         if waiting := self._resumable(channel):
             waiting.publisher_back()
             return waiting
+        if refusal := self.no_room():  # others may have come between the handshake and the first bytes
+            raise Refused(refusal)
         return self._make(channel, title, resumable=False)
 
     def _make(self, channel: str, title: str, *, resumable: bool) -> Broadcast:
-        if refusal := self.no_room():  # others may have come between the handshake and the first bytes
-            raise Refused(refusal)
         row = BroadcastRow(new_id(), channel, title or channel, time.time(), resumable)
         try:
             journal = Journal.create(self._journals, row, fsync=self._terms.fsync)

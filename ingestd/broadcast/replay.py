@@ -92,6 +92,9 @@ class ReplayBuffer:
     def commit(self, media_time: float) -> None:
         """Drop the units that no replay from ``media_time`` on can need."""
         keep = self.seek(media_time)
+        unit = None if keep is None else self.get(keep)
+        if unit is None or unit.media_time > media_time - AUDIO_MARGIN:
+            return  # what holds the commit point comes before it, and was given up in part
         while keep is not None and self._first < keep:
             self._drop()
             if self._fragments and self._first == keep:

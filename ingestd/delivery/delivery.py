@@ -150,7 +150,8 @@ class Delivery:
             if not listed.media.segments:
                 listed.media.sequence, listed.media.discontinuities = row.sequence, row.discontinuities
             listed.media.append(Segment(row.uri, row.duration, row.date, row.discontinuity))
-            listed.measured.add(row.size, row.duration, self._target)
+            if row.size:  # else it is another rendition's, from before this one was listed
+                listed.measured.add(row.size, row.duration, self._target)
         self._sort()
         there = {f"{path.parent.name}/{path.name}" for path in self.directory.glob("*/*.ts")}
         self._retired += [(now + self._longest, uri) for uri in there - {row.uri for row in kept.segments}]

@@ -70,6 +70,8 @@ class Connection(ABC):
             await asyncio.wait({reader, watch}, return_when=asyncio.FIRST_COMPLETED)
             done = watch if watch.done() else reader
             refusal = _mistake() if done.exception() else done.result()
+            if self.publication and self.publication.verdict:
+                refusal = self.publication.verdict  # whoever has seen it first
         finally:
             try:
                 await self._tasks.close()

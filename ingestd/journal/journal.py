@@ -26,6 +26,11 @@ SUFFIX = ".journal"
 _FORMAT = 1  # of the tables; another one cannot be read
 _REPORTS = 20  # generations that are remembered
 
+_PASSING = {
+    *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM),
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM),
+}
+
 _TABLES = """
 CREATE TABLE broadcasts (
     id TEXT PRIMARY KEY, channel TEXT, title TEXT, started_at REAL, resumable INT, crc INT
@@ -48,7 +53,7 @@ class Damaged(IngestdError):
 
 
 class JournalFull(OSError):
-    """The journal could not be written, as on a full disk: nothing of it was; try again later."""
+    """The journal could not be read or written, as on a full disk: nothing of it was; try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +124,30 @@ class Journal:
     def create(cls, directory: Path, broadcast: BroadcastRow, *, fsync: bool = False) -> Journal:
         """A new one."""
         path = directory / f"{broadcast.id}{SUFFIX}"
+        if path.exists():
+            raise JournalFull(f"{path}: already exists")
         try:
             journal = cls(path, _connect(path, fsync))
+        except sqlite3.Error as error:
+            remove(path)
+            raise JournalFull(f"{path}: {error}") from None
+        try:
             with journal._transaction() as write:
                 for statement in _TABLES.split(";"):
                     write.execute(statement)
                 write.execute(f"PRAGMA user_version={_FORMAT}")
                 _insert(write, "broadcasts", astuple(broadcast))
-        except sqlite3.Error as error:
-            raise JournalFull(f"{path}: {error}") from None
+        except JournalFull:
+            journal.remove()
+            raise
         return journal
 
     @classmethod
     def open(cls, path: Path, *, fsync: bool = False) -> tuple[Journal, Kept]:
-        """One that an earlier process has left; raises :class:`Damaged`."""
+        """One that an earlier process has left.
+
+        Raises :class:`Damaged`, or :class:`JournalFull` if it cannot be read now, but perhaps later.
+        """
         connection = None
         try:
             connection = _connect(path, fsync)
@@ -140,6 +155,8 @@ class Journal:
         except (sqlite3.Error, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
             if connection:
                 connection.close()
+            if isinstance(error, sqlite3.Error) and _may_pass(error):
+                raise JournalFull(f"{path}: {error}") from None
             raise Damaged(f"{path.name}: {error}") from None
 
     def resumable(self, broadcast: BroadcastRow) -> None:
@@ -214,6 +231,12 @@ def remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def _may_pass(error: sqlite3.Error) -> bool:
+    """A full disk, no descriptors, no memory: no fault of the journal."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code != sqlite3.SQLITE_IOERR_SHORT_READ and code & 0xFF in _PASSING
+
+
 def _connect(path: Path, fsync: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
@@ -224,7 +247,7 @@ def _connect(path: Path, fsync: bool) -> sqlite3.Connection:
 
 def _checksum(values: tuple[Any, ...]) -> int:
     """Of the values, however SQLite gives numbers back (1 in a column of REAL is 1.0)."""
-    plain = tuple(float(value) if isinstance(value, int) else value for value in values)
+    plain = tuple(value + 0.0 if isinstance(value, int | float) else value for value in values)
     return zlib.crc32(repr(plain).encode())
 
 

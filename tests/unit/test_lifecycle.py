@@ -29,7 +29,16 @@ MEANT: dict[tuple[State, Event], State] = {
     **{
         (state, event): state
         for state in (State.INTERRUPTED, State.ENDING)
-        for event in (Event.SEGMENT, Event.STALL, Event.ENCODER_DIED, Event.RESTART)
+        for event in (
+            *(Event.SEGMENT, Event.STALL, Event.ENCODER_DIED, Event.RESTART),
+            *(Event.TOO_SLOW, Event.CLIMB),
+        )
+    },
+    # fewer renditions, or one more: nothing has failed, so there is nothing to back off from
+    **{
+        (state, event): State.STARTING
+        for state in (State.STARTING, State.LIVE, State.STALLED)
+        for event in (Event.TOO_SLOW, Event.CLIMB)
     },
 }
 PAIRS = list(itertools.product(State, Event))
@@ -95,5 +104,6 @@ def test_the_diagram_has_every_transition_that_changes_the_state_and_no_other() 
 
 def test_the_diagram_has_the_beginning_and_the_ends() -> None:
     lines = [line.strip() for line in diagram().splitlines()]
-    assert lines[:2] == ["stateDiagram-v2", "[*] --> starting"]
+    begin = ["[*] --> starting", "[*] --> interrupted: the daemon is back"]
+    assert lines[:3] == ["stateDiagram-v2", *begin]
     assert [line for line in lines if line.endswith("--> [*]")] == ["ended --> [*]", "failed --> [*]"]
