@@ -135,6 +135,16 @@ def test_no_slice_has_bytes_of_two_recordings(pieces: list[int], name: str) -> N
     assert slices[second].init is not None or slices[second].due == slices[-1].due
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_goes_out_that_could_belong_to_the_next_recording(name: str) -> None:
+    pacer, splitter, sent = Pacer(), Splitter(), 0
+    for at in range(0, len(FILES[name]), 512):
+        piece = FILES[name][at : at + 512]
+        splitter.feed(piece)
+        sent += len(join(pacer.feed(piece)))
+        assert sent <= at + len(piece) - splitter.buffered
+
+
 def whole(data: bytes) -> int:
     """Up to where the elements of a recording are whole."""
     splitter = Splitter()

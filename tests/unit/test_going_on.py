@@ -216,7 +216,9 @@ def test_a_negative_zero_is_a_number(tmp_path: Path) -> None:
     Journal.open(journal.path)[0].close()
 
 
-def test_a_journal_that_could_not_be_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_that_could_not_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ingestd.journal import journal as module
     from tests.unit.journal_story import BROADCAST
 

@@ -64,6 +64,7 @@ export class Publisher {
   #liveSince = null;
   #liveSeconds = 0;
   #farewell = "";
+  #resumed = false;
   #retry;
   #capture;
   #vault;
@@ -127,6 +128,7 @@ export class Publisher {
       lowered: this.#upload.lowered,
       recording: this.#capture.recording,
       renewing: this.#renewal !== "",
+      resumed: this.#resumed,
       liveSeconds: this.#liveSince === null ? this.#liveSeconds : (now - this.#liveSince) / 1000,
       mimeType: this.#capture.mimeType,
       retrySeconds: this.#retry.seconds,
@@ -256,6 +258,7 @@ export class Publisher {
 
   /** @param {Ready} ready */
   #ready({ broadcast, epoch }) {
+    this.#resumed = broadcast === this.#broadcast;
     this.#broadcast = broadcast;
     this.#status = null;
     this.#retry.ready();
