@@ -15,7 +15,10 @@ from typing import NoReturn
 
 from tests.bench.table import Row, failed, machine, table
 
-NAMES = ("pages", "splitter", "relay", "memory", "start", "overhead", "ladder")
+NAMES = (
+    *("pages", "splitter", "relay", "memory", "start", "overhead", "ladder"),
+    *("restart", "daemon", "ack", "guarantee"),
+)
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from threading import Event, Thread
 
 import httpx
 
@@ -24,6 +23,7 @@ from ingestd.encoder.ladder import ladder
 from ingestd.settings import Settings
 from tests.bench.clip import init_of
 from tests.bench.processes import spawned
+from tests.bench.sender import Messages, Sender
 from tests.bench.table import Row
 from tests.support.publisher import STOP, blobs, dial
 from tests.support.server import Server, running
@@ -33,8 +33,6 @@ _TIMES, _QUICK_TIMES = 7, 2
 _ALLOWED = 0.8  # seconds beside the segment itself
 _PATIENCE = 30.0  # seconds
 _LOOK = 0.01  # seconds between two looks
-
-Blobs = list[tuple[float, bytes]]
 
 
 def run(quick: bool = False) -> list[Row]:
@@ -58,39 +56,10 @@ def run(quick: bool = False) -> list[Row]:
     ]
 
 
-class Sender(Thread):
-    """Hands blobs over at the browser's pace, counted from the first one, until told to stop."""
-
-    def __init__(self, media: Blobs) -> None:
-        super().__init__(daemon=True)
-        self.began = time.monotonic()
-        self._media = media
-        self._enough = Event()
-
-    def give(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    def run(self) -> None:
-        first = self._media[0][0]
-        for due, data in self._media:
-            if self._enough.wait(max(0.0, self.began + due - first - time.monotonic())):
-                return
-            self.give(data)
-
-    def stop(self) -> None:
-        self._enough.set()
-        self.join()
-
-
-def ingestd(server: Server, media: Blobs) -> float:
+def ingestd(server: Server, media: Messages) -> float:
     """Seconds, on a channel that has never been live."""
     with dial(server) as connection, httpx.Client(base_url=server.hls) as client:
-
-        class Publisher(Sender):
-            def give(self, data: bytes) -> None:
-                connection.send(data)
-
-        sender = Publisher(media)
+        sender = Sender(media, connection.send)
         sender.start()
         try:
             return _seconds(sender.began, lambda: plays(client, server.channel))
@@ -123,29 +92,38 @@ def _uris(playlist: str) -> list[str]:
     return [line for line in playlist.splitlines() if line and not line.startswith("#")]
 
 
-def bare_ffmpeg(server: Server, name: str, media: Blobs) -> float:
-    """Seconds, of FFmpeg alone; ``name`` tells its streams from all others."""
+def bare_ffmpeg(server: Server, name: str, media: Messages, backlog: float = 0.0) -> float:
+    """Seconds, of FFmpeg alone; ``name`` tells its streams from all others.
+
+    With a ``backlog`` (s) of the recording waiting when it is spawned, as at a restart, they are
+    counted from the spawn.
+    """
     encoder = Settings().encoder
     init = init_of(b"".join(data for _, data in media))
     renditions = ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate)
     streams = [f"{name}-{made.name}" for made in renditions]
     targets = {made.name: f"{server.rtmp}/{name}-{made.name}" for made in renditions}
-    plan = Plan(init, renditions, {}, targets, preset=encoder.preset)
-    with spawned(argv(encoder.ffmpeg, plan), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    command = argv(encoder.ffmpeg, Plan(init, renditions, {}, targets, preset=encoder.preset))
+    spawn = time.monotonic()
+    with spawned(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         assert process.stdin
         pipe = process.stdin.fileno()
-
-        class Pipe(Sender):
-            def give(self, data: bytes) -> None:
-                os.write(pipe, data)  # blocks until all is written
-
-        sender = Pipe(media)
+        sender = Sender(media, lambda data: _write(pipe, data))
+        began = spawn if backlog else sender.began
+        sender.began -= backlog
         sender.start()
         try:
             private = server.data / "hls" / "private"
-            return _seconds(sender.began, lambda: all(_named(private / stream) for stream in streams))
+            return _seconds(began, lambda: all(_named(private / stream) for stream in streams))
         finally:
             sender.stop()
+
+
+def _write(pipe: int, data: bytes) -> None:
+    """All of it, also when the pipe is full: ``os.write`` alone may take less than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(pipe, view) :]
 
 
 def _named(directory: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
@@ -16,7 +16,11 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def spawned(
-    argv: Sequence[str], *, stdout: int = subprocess.PIPE, stderr: int | None = None
+    argv: Sequence[str],
+    *,
+    stdout: int = subprocess.PIPE,
+    stderr: int | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """A program with pipes of text; it and its children end with the block.
 
@@ -30,6 +34,7 @@ def spawned(
         stderr=stderr,
         text=True,
         cwd=ROOT,
+        env=env,
         start_new_session=True,
     )
     try:

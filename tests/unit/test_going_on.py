@@ -15,6 +15,7 @@ from ingestd.broadcast.lifecycle import State
 from ingestd.broadcast.publication import Publication
 from ingestd.broadcast.replay import ReplayBuffer
 from ingestd.container.model import Fragment, InitSegment
+from ingestd.delivery.delivery import Round
 from ingestd.errors import Code, Refused
 from ingestd.journal.journal import EpochRow, Journal, JournalFull
 from tests.unit.live import HALF, LIMITS, over, running

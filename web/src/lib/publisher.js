@@ -180,11 +180,9 @@ export class Publisher {
     if (this.#state === "stopping" || !this.active) return;
     this.#farewell = why;
     if (!this.#backlog.begun) return this.#finish("ended", why || "Cancelled before anything was recorded.");
+    this.#stopClock();
     this.#to("stopping", why);
-    this.#capture.finish(() => {
-      this.#backlog.seal();
-      this.#connection?.pump();
-    });
+    this.#capture.finish(() => (this.#backlog.seal(), this.#connection?.pump()));
   }
 
   /** Gives up what could not be delivered. */
@@ -289,9 +287,14 @@ export class Publisher {
   }
 
   #onAir() {
-    this.#liveSince ??= this.#environment.now();
     if (this.#state === "stopping") return this.#to("stopping", this.#farewell);
+    this.#liveSince ??= this.#environment.now();
     this.#to("live");
+  }
+
+  #stopClock() {
+    if (this.#liveSince !== null) this.#liveSeconds = (this.#environment.now() - this.#liveSince) / 1000;
+    this.#liveSince = null;
   }
 
   /** @param {Status} status */
@@ -376,8 +379,7 @@ export class Publisher {
 
   /** @param {"ended" | "failed"} state @param {string} message */
   #finish(state, message) {
-    if (this.#liveSince !== null) this.#liveSeconds = (this.#environment.now() - this.#liveSince) / 1000;
-    this.#liveSince = null;
+    this.#stopClock();
     this.#retry.cancel();
     this.#connection?.leave();
     this.#connection?.drop();
