@@ -363,3 +363,12 @@ def make(name: str, *arguments: str, directory: Path | None = None) -> Path:
     command += ["-f", "lavfi", "-i", "sine=frequency=440:duration=2"]
     subprocess.run([*command, *arguments, str(path)], check=True, timeout=PATIENCE)
     return path
+
+
+def tiny(directory: Path) -> Path:
+    """A film so small that units start in the middle of Clusters."""
+    path = directory / "tiny.mkv"
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", "testsrc2=size=32x32:rate=50"]
+    command += ["-t", "6", "-c:v", "libvpx", "-g", "10", "-b:v", "20k", "-deadline", "realtime", str(path)]
+    subprocess.run(command, check=True, timeout=PATIENCE)
+    return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from ingestd.container.model import Fragment
 from ingestd.container.splitter import Splitter
 from ingestd.publish.pacing import MAX_SLICE, TIMESLICE, Pacer, Slice
-from tests.cli.sink import RECORDINGS, VP8
+from tests.cli.sink import RECORDINGS, VP8, tiny
 
 CLEAN = sorted(RECORDINGS.glob("*.json"))
 FILES = {path.name.removesuffix(".json"): (RECORDINGS / path.stem).read_bytes() for path in CLEAN}
@@ -135,11 +137,12 @@ def test_no_slice_has_bytes_of_two_recordings(pieces: list[int], name: str) -> N
     assert slices[second].init is not None or slices[second].due == slices[-1].due
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_nothing_goes_out_that_could_belong_to_the_next_recording(name: str) -> None:
-    pacer, splitter, sent = Pacer(), Splitter(), 0
-    for at in range(0, len(FILES[name]), 512):
-        piece = FILES[name][at : at + 512]
+def test_nothing_goes_out_that_could_belong_to_the_next_recording(tmp_path: Path) -> None:
+    """FFmpeg's Clusters have another header than the one that the splitter hands on."""
+    data = tiny(tmp_path).read_bytes()
+    pacer, splitter, sent = Pacer(timeslice=0.01), Splitter(), 0
+    for at in range(0, len(data), 100):
+        piece = data[at : at + 100]
         splitter.feed(piece)
         sent += len(join(pacer.feed(piece)))
         assert sent <= at + len(piece) - splitter.buffered

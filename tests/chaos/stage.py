@@ -1,0 +1,347 @@
+"""A server that can be killed and comes back: ``ingestd up`` with ports and a data directory that stay."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from glob import glob
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import Any
+
+import httpx
+import psutil
+
+from ingestd.ingest.credentials import Credentials
+from tests.support.server import wait_for
+
+LOOPBACK = "127.0.0.1"
+_PORTS = range(20_000, 30_000)  # none that the kernel gives to outgoing connections
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 30.0
+_ORPHAN_SECONDS = 1.0  # that a child may outlive a daemon that was killed
+_LEFT_SECONDS = 5.0  # for children of a daemon that was ended properly
+_ANSWER_SECONDS = 5.0
+_TOKEN_SECONDS = 7 * 86400.0  # longer than any clock is stepped
+_DISK_MIB = 64  # of the file system that can be filled
+
+SETTINGS: dict[str, object] = {
+    "hls_window": 3600,  # every segment stays listed to the end
+    "hls_poster_every": 0,
+    "data_min_free": 0,
+    "ingest_max_load": 0,
+    "ingest_max_broadcasts": 64,
+    "encoder_preset": "ultrafast",
+}
+
+
+class Stage:
+    """One server with channels ``c0``, ``c1`` … and whatever lives it has had.
+
+    ``small_disk``: segments are on a file system of their own that can be filled; ``clock``: the
+    daemon alone sees a clock that can be stepped.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, object],
+        channels: int = 32,
+        *,
+        small_disk: bool = False,
+        clock: bool = False,
+    ) -> None:
+        # below /tmp, and open: nginx's unprivileged workers have to get there
+        self.root = Path(tempfile.mkdtemp(prefix="ingestd-chaos-"))
+        self.root.chmod(0o755)
+        self.data, self.log = self.root / "data", self.root / "log"
+        self.trouble: list[str] = []
+        self.process: subprocess.Popen[bytes] | None = None
+        self._settings = SETTINGS | settings
+        self._clock = self.root / "clock" if clock else None
+        self._ballast = self.data / "hls" / "ballast"
+        self._mounted = False
+        self._ports: tuple[int, int, int] = (0, 0, 0)
+        self._lock = RLock()
+        self._free = [f"c{number}" for number in range(channels)]
+        self._small_disk = small_disk
+        self._client = httpx.Client(timeout=_ANSWER_SECONDS)
+
+    def __enter__(self) -> Stage:
+        try:
+            self._furnish()
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _furnish(self) -> None:
+        (self.data / "hls").mkdir(parents=True)
+        keys = {name: {"title": name, "stream_key": f"{name}-{os.urandom(16).hex()}"} for name in self._free}
+        (self.data / "channels.json").write_text(json.dumps(keys))
+        self.credentials = Credentials.open(self.data)
+        self._ports = _free_ports()
+        if self._clock:
+            self._clock.write_text("+0")
+        if self._small_disk:
+            options = f"size={_DISK_MIB}m,mode=755"
+            command = ["mount", "-t", "tmpfs", "-o", options, "ingestd-chaos", str(self.data / "hls")]
+            subprocess.run(command, check=True)
+            self._mounted = True
+
+    # Where it is
+
+    @property
+    def port(self) -> int:
+        """Of the daemon."""
+        return self._ports[0]
+
+    @property
+    def hls(self) -> str:
+        return f"http://{LOOPBACK}:{self._ports[1]}"
+
+    def channel(self) -> str:
+        """One that nobody has used yet."""
+        with self._lock:
+            return self._free.pop(0)
+
+    def secrets(self, channel: str) -> dict[str, str]:
+        """The environment with which ``ingestd publish`` may publish there."""
+        key = self.credentials.channels[channel].stream_key
+        token = self.credentials.token(channel, _TOKEN_SECONDS)
+        return {"INGESTD_STREAM_KEY": key, "INGESTD_TOKEN": token}
+
+    # Its lives
+
+    def start(self) -> None:
+        """Begin a life. Does not wait: :meth:`wait_ready` does."""
+        with self._lock:
+            self._ready.unlink(missing_ok=True)
+            command = [sys.executable, "-m", "ingestd", "up", "--data-dir", str(self.data)]
+            for name, port in zip(("http", "hls", "rtmp"), self._ports, strict=True):
+                command += [f"--{name}-port", str(port)]
+            command += ["--ready-file", str(self._ready), "--set", "log.style=json"]
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    command,
+                    env=self._environment(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=log,
+                    start_new_session=True,
+                )
+
+    @property
+    def _ready(self) -> Path:
+        return self.root / "ready.json"
+
+    def _environment(self) -> dict[str, str]:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
+        environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in self._settings.items()}
+        if self._clock:
+            library = faketime()
+            assert library
+            environment |= {
+                "LD_PRELOAD": library,
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+                "FAKETIME_NO_CACHE": "1",
+                "DONT_FAKE_MONOTONIC": "1",
+            }
+        return environment
+
+    def wait_ready(self) -> None:
+        """Until this life has begun; the log's end is in the error if it does not."""
+
+        def ready() -> bool:
+            return self._ready.exists() or self.process is None or self.process.poll() is not None
+
+        wait_for(f"the server ({self.log})", ready, _READY_SECONDS)
+        if not self._ready.exists():
+            raise AssertionError(f"the server did not start:\n{self.last_words()}")
+
+    def restart(self, number: int) -> float:
+        """End its life with a signal, and begin the next one at once, as a service manager would.
+
+        Returns when its port takes connections, with that moment (monotonic clock).
+        """
+        with self._lock:
+            process = self._running()
+            children = process.children(recursive=True)
+            process.send_signal(number)
+            assert self.process
+            self.process.wait(_STOP_SECONDS)
+            ended = time.monotonic()
+            self.start()
+        alive = survivors(children, ended + _ORPHAN_SECONDS)
+        self.trouble += [f"{name(one)} outlived its daemon by {_ORPHAN_SECONDS:g} s" for one in alive]
+        wait_for("its port", self._listening, _READY_SECONDS)
+        return time.monotonic()
+
+    def _listening(self) -> bool:
+        with suppress(OSError):
+            socket.create_connection((LOOPBACK, self.port), 1.0).close()
+            return True
+        return False
+
+    def _running(self) -> psutil.Process:
+        assert self.process and self.process.poll() is None, f"the server is gone:\n{self.last_words()}"
+        return psutil.Process(self.process.pid)
+
+    def close(self) -> None:
+        """End it, look for what it leaves behind, and take everything away."""
+        children: list[psutil.Process] = []
+        if self.process and self.process.poll() is None:
+            children = psutil.Process(self.process.pid).children(recursive=True)
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self._wait_gone()
+        alive = survivors(children, time.monotonic() + _LEFT_SECONDS)
+        self.trouble += [f"{name(one)} was left behind" for one in alive]
+        for one in alive:
+            one.kill()
+        self._client.close()
+        if self._mounted:
+            subprocess.run(["umount", "--lazy", str(self.data / "hls")], check=False)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _wait_gone(self) -> None:
+        assert self.process
+        try:
+            code = self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            code = self.process.wait()
+        if code:
+            self.trouble.append(f"the server ended with exit code {code}")
+        self.trouble += [f"the server's log has a traceback: {one}" for one in self._tracebacks()]
+
+    def _tracebacks(self) -> list[str]:
+        """What each says last, once."""
+        found: dict[str, None] = {}
+        for line in self.log.read_text(errors="replace").splitlines():
+            if "Traceback" in line:
+                entry = json.loads(line) if line.startswith("{") else {}
+                words = str(entry.get("exception", line)).strip().splitlines()[-1]
+                found[f"{entry.get('task') or entry.get('event') or ''}: {words}"[:300]] = None
+        return list(found)
+
+    def last_words(self, count: int = 12) -> str:
+        """The end of what it logged above the level of information."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        loud = [line for line in lines if '"level": "info"' not in line and '"level":"info"' not in line]
+        return "\n".join(line[:600] for line in loud[-count:])
+
+    # What it says
+
+    def look(self, channel: str) -> dict[str, Any] | None:
+        """The channel's newest broadcast; None as long as there is none, or nobody answers."""
+        try:
+            answer = self._client.get(f"http://{LOOPBACK}:{self.port}/api/v1/channels/{channel}")
+            found: dict[str, Any] | None = answer.json()["broadcast"]
+        except (httpx.HTTPError, ValueError, KeyError):
+            return None
+        return found
+
+    def fetch(self, path: str) -> bytes:
+        """A file below /hls/, from nginx, as a viewer gets it."""
+        try:
+            answer = self._client.get(self.hls + path)
+        except httpx.HTTPError as error:
+            raise OSError(f"{path}: {error!r}") from None
+        if answer.status_code != 200:
+            raise OSError(f"{path}: {answer.status_code}")
+        return answer.content
+
+    # Its parts, and what can be done to them
+
+    def children(self, program: str) -> list[psutil.Process]:
+        with suppress(AssertionError, psutil.NoSuchProcess):
+            family = self._running().children(recursive=True)
+            return [child for child in family if name(child) == program]
+        return []
+
+    def encoder(self, broadcast: str) -> psutil.Process | None:
+        """The FFmpeg that pushes a broadcast at this moment."""
+        return next((one for one in self.children("ffmpeg") if f"/{broadcast}-" in arguments(one)), None)
+
+    def fill_disk(self) -> None:
+        """Not a byte is left where segments are written."""
+        with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12, 1):
+                with suppress(OSError):
+                    while file.write(bytes(size)):
+                        pass
+
+    def free_disk(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+    def step_clock(self, seconds: int) -> None:
+        """From now on the daemon's wall clock is off by so much; its monotonic one goes on."""
+        assert self._clock
+        scratch = self._clock.with_suffix(".new")
+        scratch.write_text(f"{seconds:+d}")
+        scratch.replace(self._clock)
+
+
+def name(process: psutil.Process) -> str:
+    """Empty for one that is gone or waits to be reaped."""
+    with suppress(psutil.NoSuchProcess):
+        return "" if process.status() == psutil.STATUS_ZOMBIE else process.name()
+    return ""
+
+
+def survivors(processes: list[psutil.Process], deadline: float) -> list[psutil.Process]:
+    """Those that still live at the deadline (monotonic clock); returns early when there are none."""
+    while alive := [one for one in processes if name(one)]:
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(0.05)
+    return alive
+
+
+def arguments(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def faketime() -> str | None:
+    """Debian's libfaketime, if it is installed."""
+    return next(iter(glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
+
+
+def can_mount() -> bool:
+    """Whether a small file system can be mounted here: it takes root, and a machine that allows it."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        return False
+    with tempfile.TemporaryDirectory(prefix="ingestd-chaos-") as there:
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "ingestd-chaos", there]
+        if subprocess.run(command, capture_output=True).returncode:
+            return False
+        subprocess.run(["umount", there], check=False)
+        return True
+
+
+def _free_ports() -> tuple[int, int, int]:
+    found: list[int] = []
+    while len(found) < 3:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            found += [port] if port not in found else []
+    return found[0], found[1], found[2]

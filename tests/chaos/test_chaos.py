@@ -1,0 +1,45 @@
+"""Whatever dies, no frame is lost and none is doubled: each fault once, with a small picture.
+
+All faults are run once, side by side, and each test looks at what its own has left. `make chaos`
+is the long form.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.play import Result
+from tests.chaos.runner import WATCHED, run, short
+
+_LONGEST_STALL = 2.0  # seconds for which a viewer's picture may stand still: a busy machine, not a gap
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, list[Result]]:
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed: {seed}")
+    possible = [one for one in FAULTS if not one.obstacle()]
+    found: dict[str, list[Result]] = {}
+    for result in run(short(possible, seed, viewer=True), print):
+        found.setdefault(result.fault, []).append(result)
+    return found
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.name)
+def test_no_frame_is_lost_or_doubled_when(fault: Fault, results: dict[str, list[Result]]) -> None:
+    if why := fault.obstacle():
+        pytest.skip(why)
+    found = results[fault.name]
+    assert all(result.well for result in found), "\n".join(map(str, found))
+
+
+def test_a_viewer_does_not_notice_that_the_encoder_was_killed(results: dict[str, list[Result]]) -> None:
+    stalls = [result.viewer for name in WATCHED for result in results[name] if result.viewer is not None]
+    if not stalls:
+        pytest.skip("nobody watched: there is no Chromium")
+    assert max(stalls) < _LONGEST_STALL

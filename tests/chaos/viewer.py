@@ -1,0 +1,95 @@
+"""A person who watches: the watch page in headless Chromium, with hls.js, in a thread of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from threading import Event, Thread
+
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+_FLAGS = [
+    *["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"],
+    *["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    "--autoplay-policy=no-user-gesture-required",
+]
+_PLAYING_SECONDS = 25.0
+
+# Every 100 ms: does the picture move? What comes before it moved first, and after its end, is no stall.
+_SAMPLER = """() => {
+  const seen = { begun: false, stalled: 0, stalls: 0 };
+  window.__chaos = seen;
+  let time = 0, at = performance.now(), still = false;
+  setInterval(() => {
+    const video = document.querySelector('video');
+    const now = performance.now();
+    if (!video || video.ended) { at = now; return; }
+    const moves = video.currentTime !== time;
+    seen.begun ||= moves && video.currentTime > 0;
+    if (seen.begun && !moves) {
+      seen.stalled += now - at;
+      if (!still) seen.stalls += 1;
+    }
+    still = seen.begun && !moves;
+    time = video.currentTime;
+    at = now;
+  }, 100);
+}"""
+
+
+class Viewer:
+    """Opens a page and watches until it is told to stop.
+
+    ``stalled``: seconds for which the picture stood still after it had begun to move; None: it
+    never began.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.stalled: float | None = None
+        self.error = ""
+        self._url = url
+        self._playing, self._over = Event(), Event()
+        self._thread = Thread(target=self._run, name="viewer", daemon=True)
+        self._thread.start()
+
+    def wait_playing(self) -> bool:
+        """Until the picture moves, or has not for too long."""
+        return self._playing.wait(_PLAYING_SECONDS)
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with tempfile.TemporaryDirectory(prefix="ingestd-chaos-") as profile, sync_playwright() as made:
+                context = made.chromium.launch_persistent_context(
+                    profile,
+                    executable_path=CHROMIUM,
+                    headless=True,
+                    args=_FLAGS,
+                    viewport={"width": 800, "height": 600},
+                )
+                try:
+                    self._watch(context.new_page())
+                finally:
+                    context.close()
+        except Exception as error:  # a viewer that fails must not take the broadcast with it
+            self.error = f"{type(error).__name__}: {error}"[:300]
+        finally:
+            self._playing.set()
+
+    def _watch(self, page: Page) -> None:
+        page.goto(self._url)
+        page.evaluate(_SAMPLER)
+        while not self._over.is_set():
+            page.wait_for_timeout(200)
+            seen = page.evaluate("() => window.__chaos")
+            if seen["begun"]:
+                self._playing.set()
+                self.stalled = seen["stalled"] / 1000
+
+
+def available() -> bool:
+    return CHROMIUM.exists()
