@@ -14,7 +14,7 @@ VENV = .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check lint types test-pages bench fuzz clean
+.PHONY: help run test check lint types test-pages bench chaos fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -57,11 +57,15 @@ bench: ## measure, and print a table (ARGS="--quick splitter": some of it)
 	@$(SETUP) test
 	@$(VENV)/python -m tests.bench $(ARGS)
 
+chaos: ## break everything that can break, and count the frames (ARGS="--quick": each fault once)
+	@$(SETUP) test
+	@$(VENV)/python -m tests.chaos --viewer --out chaos.md $(ARGS)
+
 fuzz: ## feed the container splitter with broken media for FUZZ_SECONDS=60
 	@$(SETUP) fuzz
 	@$(VENV)/python -m tests.fuzz.fuzz_splitter $(FUZZ_SECONDS)
 
 clean: ## remove all that was made here, .venv and node_modules included; Debian packages stay
-	rm -rf .venv .stamps web/node_modules web/dist tests/bench/node_modules build ./*.egg-info
+	rm -rf chaos.md .venv .stamps web/node_modules web/dist tests/bench/node_modules build ./*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -26,6 +26,7 @@ log = structlog.get_logger("ingestd.generation")
 
 # After FFmpeg is gone nginx-rtmp closes the segment under way at once; this bounds a hung one.
 _SETTLE_SECONDS = 2.0
+_LAST_FRAMES = 3  # the last segment lasts a frame longer than nginx-rtmp says
 _DISK_SECONDS = 1.0  # between two tries to write on a full disk
 _STALLED_SEGMENTS = 3
 _SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
@@ -89,7 +90,8 @@ class Generation:
         """Encode the epoch from fragment ``first`` on until it is complete or the encoder dies."""
         epoch = self._epoch
         epoch.fed = first
-        self._delivery.begin(self.number, epoch.date, epoch.active, epoch.commits)
+        fresh = epoch.commit <= epoch.start
+        self._delivery.begin(self.number, epoch.date, epoch.active, epoch.commits, fresh=fresh)
         self._pace.begin(len(epoch.renditions) - len(epoch.active))
         plan = self._plan()
         try:
@@ -171,6 +173,8 @@ class Generation:
 
     def _judge(self, encoder: Encoder) -> Reason | None:
         """Why the encoder has to be replaced now."""
+        if self._delivery.spoiled:
+            return Reason.TARGET
         lag, several = self._epoch.lag, len(self._epoch.active) > 1
         match self._pace.look(time.monotonic(), lag, self._epoch.commit):
             case Verdict.DROP if several:
@@ -217,11 +221,21 @@ class Generation:
         while not self._delivery.settled and time.monotonic() < deadline:
             await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
             self._collect()
-        while not self._collect(final=final):  # noqa: ASYNC110 - a full disk sends no event
+        complete = final and self._all_written()
+        while not self._collect(final=complete):  # noqa: ASYNC110 - a full disk sends no event
             await asyncio.sleep(_DISK_SECONDS)
-        complete = self._delivery.all_listed
+        complete = complete and self._delivery.all_listed and not self._delivery.spoiled
         self._delivery.close_generation()
         return complete
+
+    def _all_written(self) -> bool:
+        """Whether nginx-rtmp has written what the encoder has made: on a full disk it drops segments."""
+        made = self.encoder.progress.frames if self.encoder else 0
+        missing = made - self._delivery.pictures
+        if missing > _LAST_FRAMES and self._epoch.init.video:
+            log.error("segments_missing", frames=missing)
+            return False
+        return True
 
     def _reason(self, ended: Exit) -> Reason | None:
         if self._cut:

@@ -30,7 +30,7 @@ import structlog
 from ingestd.delivery import playlist
 from ingestd.delivery.files import is_over, plays, to_disk, write_atomically
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
-from ingestd.delivery.private import Output, listable
+from ingestd.delivery.private import Output, Spoiled, listable
 from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import Kept, SegmentRow
 
@@ -133,6 +133,7 @@ class Delivery:
         self._fsync = fsync
         self._round = Round()  # what is listed here but not yet in the journal
         self._unwritten = False  # something is listed here but not yet on disk
+        self.spoiled = False  # a segment of this generation is damaged: it cannot go on
         self.playable = False
         self.segments = 0  # moved into the public directory so far
         self.size = 0  # bytes of them
@@ -188,15 +189,20 @@ class Delivery:
         epoch_date: float,
         renditions: Sequence[Rendition],
         origins: Mapping[str, float],
+        *,
+        fresh: bool = True,
     ) -> None:
-        """A new generation: ``epoch_date`` is the wall clock (Unix time) of the epoch's media time 0."""
+        """A new generation: ``epoch_date`` is the wall clock (Unix time) of the epoch's media time 0;
+        ``fresh``: it begins where the epoch begins."""
         self._epoch_date = epoch_date
+        self.spoiled = False
         self._outputs = {
             made.name: Output(
                 made,
                 self._root / "private" / stream_name(self._broadcast, generation, made.name),
                 origins.get(made.name, 0.0),
                 self._segment,
+                fresh,
             )
             for made in renditions
         }
@@ -231,7 +237,7 @@ class Delivery:
         outputs = list(self._outputs.values())
         for output in outputs:
             output.look()
-        for _ in range(listable(outputs, final)):
+        for _ in range(0 if self.spoiled else listable(outputs, final)):
             if not self._take_round(generation, [one for one in outputs if one.waiting], now):
                 break
         fresh = self._unwritten
@@ -257,6 +263,11 @@ class Delivery:
         return all(output.settled for output in self._outputs.values())
 
     @property
+    def pictures(self) -> int:
+        """Of the best rendition of this generation: listed, and waiting to be."""
+        return next((output.expected for output in self._outputs.values()), 0)
+
+    @property
     def all_listed(self) -> bool:
         """Whether nothing that nginx-rtmp has closed still waits to be listed."""
         return not any(output.waiting for output in self._outputs.values())
@@ -268,14 +279,20 @@ class Delivery:
             segment = output.waiting[0]
             uri = f"{output.rendition.name}/{generation}-{segment.number}.ts"
             try:
-                moved.append((output, uri, output.move(segment.file, self.directory / uri)))
+                moved.append((output, uri, *output.move(self.directory / uri)))
+            except Spoiled as fault:
+                log.error("segment_spoiled", file=str(output.directory / segment.file), reason=str(fault))
+                self.spoiled = True
+                self._retired += [(now, one) for _, one, _, _ in moved]
+                return False
             except FileNotFoundError:
                 # Nothing after it is listed: the commit point stays, and a restart brings it again.
                 log.error("segment_missing", file=str(output.directory / segment.file))
                 return False
         if self._fsync:
-            to_disk([self.directory / uri for _, uri, _ in moved])
-        for output, uri, size in moved:
+            to_disk([self.directory / uri for _, uri, _, _ in moved])
+        for output, uri, size, pictures in moved:
+            output.pictures += pictures
             self._append(output, uri, size, now)
         return True
 

@@ -15,23 +15,35 @@ from pathlib import Path
 
 from ingestd.delivery import playlist, transport_stream
 from ingestd.delivery.playlist import PrivateSegment
+from ingestd.delivery.transport_stream import Facts
 from ingestd.encoder.ladder import Rendition
 
+_LATE = 0.5  # of a segment: later the first picture of a generation cannot come
+_OFF = 2.5  # frames by which a segment may seem to begin early or late; time stamps are whole milliseconds
+_AUDIO_FRAME = 0.1  # seconds: sound is packed several frames at a time
+_BASE = 0.7  # seconds: nginx-rtmp's first time stamp
 _AUDIO_SLACK = 0.005  # seconds: time stamps in RTMP are whole milliseconds
+
+
+class Spoiled(Exception):
+    """A segment is not what its playlist says: nothing of this generation can be listed any more."""
 
 
 @dataclass(slots=True)
 class Output:
-    """One rendition of one generation."""
+    """One rendition of one generation; ``fresh``: it begins where its epoch begins."""
 
     rendition: Rendition
     directory: Path
     origin: float  # media time (s) of the epoch at which this generation began
     segment: float  # seconds between forced keyframes
+    fresh: bool = True
     total: float = 0.0  # seconds listed
+    pictures: int = 0  # listed
     waiting: deque[PrivateSegment] = field(default_factory=deque)  # closed, not yet listed
     _next: int = 0
     _stamp: tuple[int, ...] = ()
+    _first: float | None = None  # the first time stamp
 
     @property
     def commit(self) -> float:
@@ -73,17 +85,44 @@ class Output:
         """
         return max(self.waiting[number].duration, self.frame, 0.001)
 
-    def move(self, file: str, target: Path) -> int:
-        """Move a segment into the public directory; its bytes.
+    def move(self, target: Path) -> tuple[int, int]:
+        """Move the next waiting segment into the public directory; its bytes, and its pictures.
 
-        Done before, it is left as it is. Raises FileNotFoundError when it is nowhere.
+        Done before, it is left as it is. Raises FileNotFoundError when it is nowhere, and
+        :class:`Spoiled`.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
-        source = self.directory / file
-        if source.exists() or not target.exists():
+        source = self.directory / self.waiting[0].file
+        there = source if source.exists() or not target.exists() else target
+        facts = transport_stream.examine(there.read_bytes())
+        if fault := self._fault(facts):
+            raise Spoiled(fault)
+        if there is source:
             self._declare_streams(source)
             source.rename(target)
-        return target.stat().st_size
+        return target.stat().st_size, facts.pictures
+
+    def _fault(self, facts: Facts) -> str | None:
+        """What is wrong with the next waiting segment; it is known where it has to begin.
+
+        nginx-rtmp leaves a whole segment out when it cannot open its file, and tells nobody.
+        """
+        if not facts.whole or facts.first is None:
+            return "a part of it was not written"
+        slack = _OFF * self.frame or _AUDIO_FRAME
+        if self._first is None:
+            late = transport_stream.elapsed(_BASE, facts.first)
+            if not self.fresh and late > _LATE * self.segment:
+                return f"what comes before was not written: it begins {late:.3f} s too late"
+            self._first = facts.first
+        late = transport_stream.elapsed(self._first, facts.first) - self.total
+        return f"it begins {late:.3f} s too late" if abs(late) > slack else None
+
+    @property
+    def expected(self) -> int:
+        """Pictures that were listed, and that wait to be."""
+        waiting = sum(self.duration(number) for number in range(len(self.waiting)))
+        return self.pictures + round(waiting / self.frame) if self.frame else 0
 
     def _declare_streams(self, segment: Path) -> None:
         """Let a segment without picture, or without sound, say so."""

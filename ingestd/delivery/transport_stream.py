@@ -1,4 +1,4 @@
-"""The head of an MPEG transport stream segment, made true (ISO/IEC 13818-1). Pure.
+"""Segments of MPEG transport stream: whether they are whole, and a head that is true (ISO/IEC 13818-1). Pure.
 
 nginx-rtmp declares H.264 and AAC in every segment, whichever of them there is. Chromium's own
 player then waits for the missing one and fails with DEMUXER_ERROR_COULD_NOT_PARSE; hls.js does
@@ -6,6 +6,9 @@ not mind. So segments of sound alone, and of picture alone, get a program map of
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
 
 PACKET = 188
 HEAD = 2 * PACKET  # a program association table and a program map table, a packet each
@@ -16,6 +19,62 @@ _NO_PCR = 0x1FFF
 _VIDEO_TYPES = frozenset({0x1B})  # H.264
 _SECTION = 5  # 4 bytes of packet header, and the pointer field
 _CRC = 4
+
+
+_VIDEO_PID = 0x100  # nginx-rtmp's
+_AUDIO_PID = 0x101
+_CLOCK = 90_000  # ticks of a presentation time stamp in a second
+_WRAP = 1 << 33
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a segment holds: ``pictures`` begin in it, the first of them (or of its sound) at ``first`` (s).
+
+    ``whole``: no packet is missing. nginx-rtmp goes on after a write that failed, as on a full disk,
+    and lists the segment with the hole as if nothing had happened.
+    """
+
+    whole: bool
+    pictures: int
+    first: float | None
+
+
+def examine(data: bytes) -> Facts:
+    """Look at every packet's header. It costs about 0.2 ms for 300 kB."""
+    starts, low, last = data[1::PACKET], data[2::PACKET], data[3::PACKET]
+    whole = len(data) % PACKET == 0 and data[::PACKET] == bytes([_SYNC]) * len(last)
+    pictures, first = 0, None
+    for pid in (_VIDEO_PID, _AUDIO_PID):
+        mine = [
+            number
+            for number, (high, rest) in enumerate(zip(starts, low, strict=False))
+            if rest == pid & 0xFF and high & 0x1F == pid >> 8
+        ]
+        counters = [last[number] & 0x0F for number in mine if number < len(last) and last[number] & 0x10]
+        whole = whole and all((b - a) & 0x0F == 1 for a, b in pairwise(counters))
+        begun = [number for number in mine if starts[number] & 0x40]
+        if pid == _VIDEO_PID:
+            pictures = len(begun)
+        if begun and first is None:
+            first = _time(data[begun[0] * PACKET : (begun[0] + 1) * PACKET])
+    return Facts(whole, pictures, first)
+
+
+def _time(packet: bytes) -> float | None:
+    """The presentation time stamp (s) of the PES packet that begins here (§2.4.3.7)."""
+    at = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
+    header = packet[at : at + 14]
+    if len(header) < 14 or header[:3] != b"\0\0\1" or not header[7] & 0x80:
+        return None
+    ticks = (header[9] >> 1 & 0x07) << 30 | header[10] << 22 | header[11] >> 1 << 15
+    return (ticks | header[12] << 7 | header[13] >> 1) / _CLOCK
+
+
+def elapsed(earlier: float, later: float) -> float:
+    """Seconds between two time stamps, which begin again at 0 after 26.5 hours."""
+    wrap = _WRAP / _CLOCK
+    return (later - earlier + wrap / 2) % wrap - wrap / 2
 
 
 def prune(head: bytes, *, video: bool, audio: bool) -> bytes:

@@ -32,7 +32,7 @@ def argv(program: str, plan: Plan) -> list[str]:
     """FFmpeg's arguments; never passed through a shell."""
     command = [program, *_input(plan.init)]
     if plan.init.video:
-        command += ["-filter_complex", _scaling(plan.renditions)]
+        command += ["-filter_complex", _scaling(plan)]
     for rendition in plan.renditions:
         command += _output(plan, rendition)
     return command
@@ -55,15 +55,26 @@ def _input(init: InitSegment) -> list[str]:
     ]
 
 
-def _scaling(renditions: tuple[Rendition, ...]) -> str:
+def _trim(plan: Plan) -> str:
+    """Drop what no rendition wants before it is scaled: a restart decodes up to a whole GOP for nothing.
+
+    Half a frame less than that, for the last word is that of ``-ss``.
+    """
+    first = min((plan.origins.get(made.name, 0.0) for made in plan.renditions), default=0.0)
+    start = first - 0.5 / plan.renditions[0].frame_rate
+    return f"trim=start={start:.6f}," if first > 0 else ""
+
+
+def _scaling(plan: Plan) -> str:
     """Decode once, then scale from rung to rung: each is made from the next larger one.
 
     ``fps`` first: with so little probing a MediaRecorder file reads as 1000 frames a second. A
     source that changes its size in mid-stream is fitted and padded, not stretched.
     """
+    renditions = plan.renditions
     top = renditions[0]
     head = (
-        f"[0:v:0]fps={top.frame_rate},"
+        f"[0:v:0]fps={top.frame_rate},{_trim(plan)}"
         f"scale={top.width}:{top.height}:force_original_aspect_ratio=decrease:flags=bilinear,"
         f"pad={top.width}:{top.height}:(ow-iw)/2:(oh-ih)/2:eval=frame,setsar=1,format=yuv420p"
     )

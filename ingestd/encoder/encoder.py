@@ -5,6 +5,7 @@ Many lives, one broadcast: that is the supervisor's matter (``ingestd.broadcast`
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 from collections.abc import Callable
@@ -50,7 +51,7 @@ class Encoder:
         self.feed = feed
         self.progress = Progress()
         self._tasks = Tasks(f"encoder/{name}")
-        self._tasks.spawn(self._read_progress(), "progress")
+        self._progress = self._tasks.spawn(self._read_progress(), "progress")
         self.pid = child.pid
 
     @classmethod
@@ -84,7 +85,8 @@ class Encoder:
             self.progress.line(line)
 
     async def wait(self) -> Exit:
-        """Until FFmpeg has ended by itself."""
+        """Until FFmpeg has ended by itself, and its last report was read."""
+        await asyncio.wait({self._progress})
         ended = await self._child.wait()
         await self._close()
         return ended

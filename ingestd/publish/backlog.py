@@ -10,7 +10,7 @@ still hears changes nothing, so that two connections never mix.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingestd.container.model import InitSegment
 from ingestd.errors import IngestdError
@@ -97,12 +97,13 @@ class _Epoch:
         self.length = 0
         self.sent = 0  # bytes that have been sent at least once in this broadcast
         self.mark = mark  # of its newest byte
+        self._shift = 0  # from an offset in the recording to one in this epoch: see ``afresh``
         self._units: list[Unit] = []
         self._chunks: list[_Chunk] = []
 
     def append(self, piece: Slice, mark: _Mark) -> None:
         self.init = self.init or piece.init
-        self._units += piece.units
+        self._units += [replace(unit, offset=unit.offset + self._shift) for unit in piece.units]
         self._add(piece.data, piece.time, mark)
 
     def _add(self, data: bytes, time: float, mark: _Mark) -> None:
@@ -143,7 +144,9 @@ class _Epoch:
         for chunk in self._chunks:
             data = chunk.data[max(0, self.base - chunk.start) :]
             epoch._add(head + data if epoch.length == 0 else data, chunk.time, chunk.mark)
-        epoch._units = [self._moved(unit, len(head)) for unit in self._units]
+        shift = len(head) - self.base
+        epoch._shift = self._shift + shift
+        epoch._units = [self._moved(unit, shift) for unit in self._units]
         epoch.complete = self.complete
         return epoch
 
@@ -153,12 +156,10 @@ class _Epoch:
         assert self.init, "no unit is known before the init segment"
         return self.init.data + self._units[0].prefix
 
-    def _moved(self, unit: Unit, head: int) -> Unit:
-        if not self.base:
-            return unit
-        if unit.offset == self.base:  # its prefix has become bytes like all others
-            return Unit(head - len(unit.prefix))
-        return Unit(unit.offset - self.base + head, unit.prefix)
+    def _moved(self, unit: Unit, shift: int) -> Unit:
+        if self.base and unit.offset == self.base:  # its prefix has become bytes like all others
+            return Unit(unit.offset + shift - len(unit.prefix))
+        return replace(unit, offset=unit.offset + shift)
 
 
 class Backlog:

@@ -2,10 +2,12 @@
 
 A recording made by a browser, live in real time with the default ladder; SIGKILL to its encoder;
 then the public playlists are read every 10 ms until each of them lists a segment of the next
-encoder. What the dead encoder had under way, nginx-rtmp closes and lists at once: that is no
-restart, so it does not count as new. A segment cannot be made before its media is there, so the
-seconds count from the kill, or, where the recorder had not handed over the end of that segment by
-then, from the moment it did.
+encoder: whatever its predecessor had still closed does not count as new. A segment cannot be made
+before its media is there, so the seconds count from the kill, or, where the recorder had not handed
+over the end of that segment by then, from the moment it did.
+
+A replay goes back to a keyframe, and what is decoded in vain on the way is part of the figure: so
+the kills are spread over the time from one keyframe to the next.
 
 Twice: killed in mid-flight, and killed after it was held (SIGSTOP) until two seconds of media
 waited for its successor. The latter is what the bare FFmpeg beside it is given, from its spawn to
@@ -33,6 +35,7 @@ _RECORDING = "vp8-opus_ts250_kf2000.webm"
 _TIMES, _QUICK_TIMES = 7, 2
 _BACKLOG = 2.0  # seconds of media that wait
 _TARGET = 1.0  # seconds
+_KEYFRAMES = 2.0  # seconds between two in the recording
 _LOOK = 0.01  # seconds between two looks
 _PATIENCE = 30.0  # seconds
 
@@ -54,8 +57,9 @@ def run(quick: bool = False) -> list[Row]:
     with running(channels=2 * times, hls_poster_every=0) as server:
         channels = [server.on(f"demo{number or ''}") for number in range(2 * times)]
         for number in range(times):
-            live.append(restart(channels.pop(), media, 0.0))
-            held.append(restart(channels.pop(), media, _BACKLOG))
+            phase = _KEYFRAMES * number / times
+            live.append(restart(channels.pop(), media, phase, 0.0))
+            held.append(restart(channels.pop(), media, phase, _BACKLOG))
             bare.append(bare_ffmpeg(server, f"bare-{number}", media, _BACKLOG))
     return [
         _row("encoder killed, live, to a new segment", live, bare),
@@ -77,14 +81,16 @@ def _row(what: str, found: list[Restart], bare: list[float]) -> Row:
     )
 
 
-def restart(server: Server, media: Messages, backlog: float) -> Restart:
-    """One broadcast on a channel of its own, whose encoder is killed once."""
+def restart(server: Server, media: Messages, phase: float, backlog: float) -> Restart:
+    """One broadcast on a channel of its own, whose encoder is killed once, ``phase`` seconds after it
+    has two segments and as soon as enough media waits."""
     course = Course(media)
     with dial(server) as connection:
         sender = Sender(media, connection.send)
         sender.start()
         try:
             wait_for("two segments", lambda: _listed(playlists(server)) >= 2 * Settings().hls.segment)
+            time.sleep(phase)
             (encoder,) = server.children("ffmpeg")
             _await_media(server, encoder, lambda: course.media(len(sender.sent)), backlog)
             before = max(generation for lines in playlists(server) for generation, _ in lines)

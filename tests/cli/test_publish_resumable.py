@@ -153,13 +153,11 @@ def test_a_broadcast_that_was_ended_is_followed_by_another_with_all_that_was_uns
     first, second = sink.broadcasts
     (had,), (data,) = first.datas, second.datas
     assert DATA.startswith(had)
-    safe = first.acked[1]
-    if safe:
-        head = data[: data.index(DATA[safe : safe + 64])]
-        assert data == head + DATA[safe:]
-        assert second.epochs[0].units[0][2] == first.epochs[0].units[-2][2]
-    else:
-        assert data == DATA
+    # the last ack may have been lost with the connection
+    init = DATA[: first.epochs[0].units[0][0]] if first.epochs[0].units else b""
+    places = [offset for offset, *_ in first.epochs[0].units[1:] if offset <= first.acked[1]]
+    assert data in [DATA, *(init + DATA[place:] for place in places)]
+    assert bool(places) == (at > 500_000)
     assert kinds(sink) == ["start", "resume", "start", "stop"]
     assert re.search(
         r"had ended the broadcast; a new one has begun: the [\d.]+ s that were not yet", finished.err

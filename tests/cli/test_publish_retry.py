@@ -123,7 +123,7 @@ def test_time_runs_without_a_connection_and_a_full_backlog_stops_it() -> None:
             while not recorder.waiting:  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.001)
         assert backlog.held == 100
-        assert clock() - began >= 9 * 0.02 - 0.001
+        assert clock() - began >= 8.5 * 0.02
         link = backlog.connect()
         link.ready("b", 0, 0)
         assert all(isinstance(link.next(), Bytes) for _ in range(10))
@@ -131,7 +131,7 @@ def test_time_runs_without_a_connection_and_a_full_backlog_stops_it() -> None:
         freed = clock()
         recorder.freed.set()
         assert await task is None
-        assert clock() - freed >= 8 * 0.02, "what waited for room is due later"
+        assert clock() - freed >= 7.5 * 0.02, "what waited for room is due later"
         assert backlog.recorded and backlog.held == 100
 
     asyncio.run(test())

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingestd.delivery.delivery import stream_name
+from ingestd.delivery.transport_stream import Facts
 from ingestd.encoder.ladder import AUDIO_ONLY, Rendition
 
 LISTED = 120  # segments: hls_playlist_length over hls_fragment
 BYTES_A_MILLISECOND = 2
+BEGIN = 0.7  # seconds: nginx-rtmp's first time stamp
 
 _stamps = itertools.count(1_700_000_000_000_000_000, 1_000_000)  # no two writes at the same time
 
@@ -40,7 +42,8 @@ class Stream:
         """The segment under way: on disk, not listed."""
         self.directory.mkdir(parents=True, exist_ok=True)
         file = self.directory / f"{len(self.durations)}.ts"
-        file.write_bytes(bytes(size))
+        begins = b"%.6f;" % (BEGIN + sum(self.durations))
+        file.write_bytes(begins.ljust(size, b"\0"))
         return file
 
     def list(self, stamp: int = 0) -> None:
@@ -55,6 +58,12 @@ class Stream:
         stamp = stamp or next(_stamps)
         os.utime(scratch, ns=(stamp, stamp))
         scratch.rename(self.directory / "index.m3u8")
+
+
+def examine(data: bytes) -> Facts:
+    """What is in a segment of these streams: in the place of a look at real packets."""
+    begins, _, rest = data.partition(b";")
+    return Facts(b"hole" not in rest, 0, float(begins))
 
 
 def streams(root: Path, broadcast: str, generation: int, *renditions: Rendition) -> dict[str, Stream]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.playlist import PrivateSegment
-from ingestd.delivery.private import Output, listable
+from ingestd.delivery.private import Output, Spoiled, listable
 from ingestd.encoder.ladder import Rendition
 from tests.hls.rfc8216 import check_aligned, check_media, check_update, parse_media
 from tests.unit.nginx_output import LISTED, R360, R480, R720, SOUND, Stream, streams
@@ -48,7 +49,9 @@ class Side:
         return [segment.number for segment in self.output.waiting]
 
     def move(self, number: int) -> int:
-        return self.output.move(f"{number}.ts", self.target(number))
+        self.output.look()
+        size, _ = self.output.move(self.target(number))
+        return size
 
     def target(self, number: int) -> Path:
         return self.root / "public" / "720p" / f"0-{number}.ts"
@@ -241,7 +244,7 @@ def test_the_commit_point_is_the_origin_and_what_is_listed(tmp_path: Path) -> No
 @pytest.mark.parametrize("rendition", [R720, SOUND, Rendition("720p", 1280, 720, 30, 1_000_000, 0)])
 def test_a_segment_is_moved_whole_and_once(tmp_path: Path, rendition: Rendition) -> None:
     one = Side(tmp_path, rendition)
-    content = bytes(range(256)) * 8
+    content = b"0.7;" + bytes(range(256)) * 8
     one.stream.cut(1.0).write_bytes(content)
     for _ in range(3):
         assert one.move(0) == len(content)
@@ -261,10 +264,10 @@ def test_a_segment_that_is_nowhere_is_missing(tmp_path: Path, rendition: Renditi
 
 def test_a_segment_that_comes_again_takes_the_place_of_the_old_one(side: Side) -> None:
     side.target(0).parent.mkdir(parents=True)
-    side.target(0).write_bytes(b"half")
-    side.stream.cut(1.0).write_bytes(b"whole")
-    assert side.move(0) == 5
-    assert side.target(0).read_bytes() == b"whole"
+    side.target(0).write_bytes(b"0.7;half")
+    side.stream.cut(1.0).write_bytes(b"0.7;new")
+    assert side.move(0) == len(b"0.7;new")
+    assert side.target(0).read_bytes() == b"0.7;new"
 
 
 def test_a_directory_is_settled_when_nothing_is_there_but_what_waits(side: Side) -> None:
@@ -282,6 +285,57 @@ def test_a_directory_is_settled_when_nothing_is_there_but_what_waits(side: Side)
     assert side.output.settled
     (side.stream.directory / "index.m3u8.bak").touch()
     assert side.output.settled
+
+
+def test_a_segment_with_a_hole_is_not_listed(side: Side) -> None:
+    side.stream.cut(1.0).write_bytes(b"0.7;hole")
+    with pytest.raises(Spoiled, match="not written"):
+        side.move(0)
+    assert not side.target(0).exists()
+
+
+@pytest.mark.parametrize(
+    ("fresh", "begins", "good"), [(False, 1.1, True), (False, 1.7, False), (True, 1.7, True)]
+)
+def test_a_generation_that_goes_on_has_its_first_segment(
+    tmp_path: Path, fresh: bool, begins: float, good: bool
+) -> None:
+    """Where an epoch begins the picture may come later than the sound; in its middle it may not."""
+    one = Side(tmp_path)
+    one.output.fresh = fresh
+    one.stream.cut(1.0).write_bytes(b"%f;" % begins)
+    with nullcontext() if good else pytest.raises(Spoiled, match="comes before"):
+        one.move(0)
+
+
+@pytest.mark.parametrize(("begins", "good"), [(1.7, True), (1.69, True), (2.7, False), (1.2, False)])
+def test_a_segment_that_was_left_out_is_missed(side: Side, begins: float, good: bool) -> None:
+    side.cut(1.0).move(0)
+    side.output.waiting.popleft()
+    side.output.total += 1.0
+    side.stream.cut(1.0).write_bytes(b"%f;" % begins)
+    with nullcontext() if good else pytest.raises(Spoiled, match="too late"):
+        side.move(1)
+
+
+def test_nothing_of_a_generation_is_listed_after_a_spoiled_segment_and_all_of_the_next(
+    tmp_path: Path,
+) -> None:
+    works = Works(tmp_path, (R720, R360))
+    for second in (1, 2, 3):
+        works.close("720p", second * 30)
+        works.close("360p", second * 30)
+    (works.streams["360p"].directory / "1.ts").write_text("1.7;hole")
+    for _ in range(2):
+        works.collect()
+        assert works.delivery.spoiled
+        assert works.delivery.commits == {"720p": 1.0, "360p": 1.0}
+    works.die(90)
+    assert works.at == {"720p": 30, "360p": 30}
+    works.finish(100)
+    assert not works.delivery.spoiled
+    works.end()
+    works.check([100])
 
 
 # A delivery of several renditions
@@ -316,7 +370,8 @@ class Works:
         """End the segment under way of a rendition at that frame."""
         first, self.at[name] = self.at[name], frame
         file = self.streams[name].cut(round((frame - first) / 30, 3))
-        file.write_text(f"{self.epoch} {first} {frame}")
+        begins, _, _ = file.read_bytes().partition(b";")
+        file.write_text(f"{begins.decode()};{self.epoch} {first} {frame}")
         if lost:
             file.unlink()
 
@@ -361,7 +416,8 @@ class Works:
         """Every frame that a playlist lists, as epoch and number."""
         found = []
         for segment in parse_media(self.seen[name][-1]).segments:
-            epoch, first, last = map(int, (self.delivery.directory / segment.uri).read_text().split())
+            _, _, held = (self.delivery.directory / segment.uri).read_text().partition(";")
+            epoch, first, last = map(int, held.split())
             assert abs(segment.duration - (last - first) / 30) <= 0.001
             found += [(epoch, number) for number in range(first, last)]
         return found
@@ -455,7 +511,7 @@ def test_a_segment_that_turns_up_after_all_is_listed_and_those_after_it(tmp_path
     works.close("720p", 30)
     works.close("360p", 30, lost=True)
     works.collect()
-    (works.streams["360p"].directory / "0.ts").write_text("0 0 30")
+    (works.streams["360p"].directory / "0.ts").write_text("0.7;0 0 30")
     works.collect()
     works.finish(70)
     works.check([70])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.delivery.transport_stream import HEAD, prune
+from ingestd.delivery.transport_stream import HEAD, PACKET, Facts, elapsed, examine, prune
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,53 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     packets = path.read_bytes()
     # FFmpeg puts a service description first; nginx-rtmp does not
     return packets[188:] if packets[1] & 0x1F == 0 and packets[2] == 0x11 else packets
+
+
+def test_a_whole_segment_is_whole(segment: bytes) -> None:
+    facts = examine(segment)
+    assert facts.whole
+    assert facts.pictures == 12 or facts.pictures == 13  # half a second of 25
+    assert facts.first == pytest.approx(1.4, abs=0.1)  # FFmpeg's muxer begins there
+
+
+def test_wherever_a_packet_is_missing_it_is_noticed(segment: bytes) -> None:
+    for number in range(2, len(segment) // PACKET - 1):
+        at = number * PACKET
+        pid = int.from_bytes(segment[at + 1 : at + 3], "big") & 0x1FFF
+        if pid in (0x100, 0x101) and _not_the_last(segment, number, pid):
+            assert not examine(segment[:at] + segment[at + PACKET :]).whole
+
+
+def _not_the_last(segment: bytes, number: int, pid: int) -> bool:
+    """Of its stream, and not the first: those two have no neighbour to be missed by."""
+    of = [
+        other
+        for other in range(len(segment) // PACKET)
+        if int.from_bytes(segment[other * PACKET + 1 : other * PACKET + 3], "big") & 0x1FFF == pid
+    ]
+    return of[0] < number < of[-1]
+
+
+@pytest.mark.parametrize("cut", [1, 100, PACKET - 1])
+def test_half_a_packet_is_noticed(segment: bytes, cut: int) -> None:
+    assert not examine(segment[:-cut]).whole
+    assert not examine(segment[: 3 * PACKET] + segment[3 * PACKET + cut :]).whole
+
+
+def test_nothing_is_a_segment_without_pictures() -> None:
+    assert examine(b"") == Facts(True, 0, None)
+
+
+@given(st.binary(max_size=1000))
+def test_anything_can_be_examined(data: bytes) -> None:
+    assert examine(data).pictures >= 0
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "seconds"), [(1.0, 2.5, 1.5), (2.5, 1.0, -1.5), (95443.0, 0.7, 1.4176889)]
+)
+def test_time_stamps_begin_again(earlier: float, later: float, seconds: float) -> None:
+    assert elapsed(earlier, later) == pytest.approx(seconds)
 
 
 def streams(data: bytes, path: Path) -> list[str]:
