@@ -240,9 +240,10 @@ class Origin(Sink):
         if broadcast.stopped:
             broadcast.acked = number, len(epoch.data)
         elif len(epoch.units) > 1:
-            broadcast.acked = number, epoch.units[-2][0]
-        elif number:
-            broadcast.acked = number, 0
+            # after a loss fewer units are known than were acked
+            broadcast.acked = max(broadcast.acked, (number, epoch.units[-2][0]))
+        else:
+            broadcast.acked = max(broadcast.acked, (number, 0))
         at, offset = broadcast.acked
         await self._say(connection, "ack", epoch=at, offset=offset, media_time=epoch.time)
 
