@@ -87,7 +87,8 @@ class Server:
         try:
             return wait_for(what, probe, seconds)
         except AssertionError as error:
-            raise AssertionError(f"{error}; it is {self.newest()}") from None
+            log = "\n".join(line for line in self.logged().splitlines() if self.channel in line)
+            raise AssertionError(f"{error}; it is {self.newest()}; {log[-4000:]}") from None
 
     def wait_state(self, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The channel's newest broadcast as soon as it is in one of the states."""

@@ -77,10 +77,15 @@ def argv(process: psutil.Process) -> str:
 
 def encoder(server: Server, broadcast: str) -> psutil.Process:
     """The FFmpeg that pushes this broadcast."""
-    return wait_for(
-        "its encoder",
-        lambda: next((one for one in server.children("ffmpeg") if f"/{broadcast}-" in argv(one)), None),
-    )
+
+    def find(_: object) -> bool:
+        return any(f"/{broadcast}-" in argv(one) for one in server.children("ffmpeg"))
+
+    while True:
+        server.wait_for("its encoder", find)
+        found = next((one for one in server.children("ffmpeg") if f"/{broadcast}-" in argv(one)), None)
+        if found:
+            return found
 
 
 def watch_updates(server: Server, path: str, air: OnAir) -> int:
@@ -103,7 +108,7 @@ def test_a_live_broadcast_obeys_the_rules_of_updates(server: Server) -> None:
     channel = server.on("demo11")
     with OnAir(channel) as air:
         live = channel.wait_for("a playlist", lambda one: one["hls"] is not None)
-        assert live["state"] == "live"
+        assert live["state"] == "live", channel.logged()[-6000:]
         assert watch_updates(channel, live["hls"], air) >= 4
     ended = channel.wait_state("ended", "failed")
     for path in check_ended(channel, ended):

@@ -35,8 +35,8 @@ def on_air(server: Server, path: Path) -> Iterator[None]:
 
 def test_the_top_rendition_is_left_out_and_comes_back_and_its_viewers_go_on() -> None:
     settings = SMALL | {"encoder_ladder": "[{height=144,bitrate=200},{height=72,bitrate=100}]"}
-    settings |= {"encoder_ffmpeg": SLOW, "encoder_slow_timeout": 6, "encoder_climb_after": 6}
-    with running(hls_window=3600, **settings) as server:
+    settings |= {"encoder_ffmpeg": SLOW, "encoder_slow_timeout": 3, "encoder_climb_after": 4}
+    with running(hls_window=3600, hls_segment=0.5, **settings) as server:
         slow = server.data / "scratch" / "slow"
         slow.touch()
         with on_air(server, clip("vp8", 256, 144, LONG).path):
