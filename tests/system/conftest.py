@@ -28,6 +28,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server() -> Iterator[Server]:
     """A server with several channels that tests share; each test uses a channel of its own."""
     with running(
-        channels=40, ingest_idle_timeout=3, ingest_resume_window=2, ingest_max_broadcasts=40, **SMALL
+        channels=70, ingest_idle_timeout=3, ingest_resume_window=2, ingest_max_broadcasts=70, **SMALL
     ) as made:
         yield made

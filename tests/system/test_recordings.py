@@ -29,7 +29,7 @@ LENGTHS = {
 }
 FPS = 30
 AAC = 1024 / 48000  # seconds in a packet
-CHANNELS = {name: f"demo{number}" for number, name in enumerate(LENGTHS, 1)}
+CHANNELS = {name: f"demo{number}" for number, name in enumerate(LENGTHS, 41)}  # no other test uses these
 
 
 def test_every_recording_is_in_the_table() -> None:
