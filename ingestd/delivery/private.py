@@ -138,7 +138,10 @@ class Output:
     def settled(self) -> bool:
         """Whether nginx-rtmp has no segment under way: each file there is one that waits."""
         known = {segment.file for segment in self.waiting}
-        return all(path.name in known for path in self.directory.glob("*.ts"))
+        try:
+            return all(path.name in known for path in self.directory.glob("*.ts"))
+        except OSError:  # no descriptors are left: nobody knows
+            return False
 
 
 def listable(outputs: list[Output], final: bool) -> int:
