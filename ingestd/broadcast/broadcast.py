@@ -287,6 +287,7 @@ class Broadcast:
         except Exception:  # whatever it is, the broadcast is over
             self._log.exception("playlist_not_ended")
         self.ended_at = time.time()
+        self._given_up = self.given_up
         self._delivered, self._epoch = self.media_time, None
         self.reception.waiting.clear()
         self._on(event)

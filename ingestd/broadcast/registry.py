@@ -153,6 +153,9 @@ class Broadcasts:
         if refusal := self.refusal(channel, takeover):
             raise Refused(refusal)
         replaced = [old for old in self if old.channel == channel and old.order is Order.LIVE]
+        # those that are still ending count: else whoever starts again and again takes the whole machine
+        if len(self._open) - len(replaced) >= self._limits.broadcasts and (full := self.no_room()):
+            raise Refused(full)
         made = self._make(channel, title, resumable=True)  # before anything of the old one is touched
         self._fence(channel)
         for old in replaced:

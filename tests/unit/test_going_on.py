@@ -79,14 +79,18 @@ def test_a_broadcast_that_a_newcomer_ended_is_not_called_complete(tmp_path: Path
 
 
 def test_a_newcomer_that_finds_no_room_ends_nothing(tmp_path: Path) -> None:
+    """One that takes over needs no room of its own, but what is still ending takes some."""
+
     async def story() -> None:
         async with running(tmp_path, replace(LIMITS, broadcasts=1)) as registry:
-            publication = registry.begin("demo", "")
-            try:
-                registry.begin("demo", "", takeover=True)
-            except Refused:
-                assert publication.verdict is None
-                assert of(publication).order.value == "live"
+            first = registry.begin("demo", "")
+            second = registry.begin("demo", "", takeover=True)
+            assert first.verdict is not None
+            refused(Code.NO_CAPACITY, lambda: registry.begin("demo", "", takeover=True))
+            assert second.verdict is None
+            assert of(second).order.value == "live"
+            await over(of(first))
+            assert registry.begin("demo", "", takeover=True).verdict is None
 
     asyncio.run(story())
 
