@@ -20,7 +20,7 @@ import httpx
 
 from ingestd.encoder.argv import Plan, argv
 from ingestd.encoder.ladder import ladder
-from ingestd.settings import Settings
+from ingestd.settings import Rung, Settings
 from tests.bench.clip import init_of
 from tests.bench.processes import spawned
 from tests.bench.sender import Messages, Sender
@@ -32,6 +32,7 @@ _RECORDING = "vp8-opus_ts250_kf2000.webm"
 _TIMES, _QUICK_TIMES = 7, 2
 _ALLOWED = 0.8  # seconds beside the segment itself
 _PATIENCE = 30.0  # seconds
+_LADDER = Settings().encoder.ladder
 _LOOK = 0.01  # seconds between two looks
 
 
@@ -92,15 +93,17 @@ def _uris(playlist: str) -> list[str]:
     return [line for line in playlist.splitlines() if line and not line.startswith("#")]
 
 
-def bare_ffmpeg(server: Server, name: str, media: Messages, backlog: float = 0.0) -> float:
+def bare_ffmpeg(
+    server: Server, name: str, media: Messages, backlog: float = 0.0, rungs: tuple[Rung, ...] = _LADDER
+) -> float:
     """Seconds, of FFmpeg alone; ``name`` tells its streams from all others.
 
     With a ``backlog`` (s) of the recording waiting when it is spawned, as at a restart, they are
-    counted from the spawn.
+    counted from the spawn. ``rungs``: of the ladder.
     """
     encoder = Settings().encoder
     init = init_of(b"".join(data for _, data in media))
-    renditions = ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate)
+    renditions = ladder(init, rungs, encoder.frame_rate, encoder.audio_bitrate)
     streams = [f"{name}-{made.name}" for made in renditions]
     targets = {made.name: f"{server.rtmp}/{name}-{made.name}" for made in renditions}
     command = argv(encoder.ffmpeg, Plan(init, renditions, {}, targets, preset=encoder.preset))

@@ -133,7 +133,7 @@ def play(
         if watcher:
             watcher.stop()
             results[0].viewer = watcher.stalled
-            results[0].trouble += [f"the viewer saw nothing: {watcher.error}"] * (watcher.stalled is None)
+            results[0].trouble += _seen(watcher, casts[0].fault)
     return results
 
 
@@ -146,6 +146,15 @@ def _until_the_fault(casts: Sequence[Cast], form: Form, chance: Random, viewer: 
         watcher.wait_playing()
     time.sleep(chance.uniform(0, form.seconds / 4))
     return watcher
+
+
+def _seen(watcher: Viewer, fault: float) -> list[str]:
+    """Without a reload the picture has to go on past the fault."""
+    if watcher.stalled is None:
+        return [f"the viewer saw nothing: {watcher.error}"]
+    if watcher.position <= fault:
+        return [f"the viewer's picture ends at {watcher.position:.1f} s, the fault was at {fault:.1f} s"]
+    return []
 
 
 def _conclude(cast: Cast, result: Result, fault: Fault) -> None:

@@ -13,8 +13,7 @@ import pytest
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.play import Result
 from tests.chaos.runner import WATCHED, run, short
-
-_LONGEST_STALL = 2.0  # seconds for which a viewer's picture may stand still: a busy machine, not a gap
+from tests.chaos.viewer import available
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -38,8 +37,10 @@ def test_no_frame_is_lost_or_doubled_when(fault: Fault, results: dict[str, list[
     assert all(result.well for result in found), "\n".join(map(str, found))
 
 
-def test_a_viewer_does_not_notice_that_the_encoder_was_killed(results: dict[str, list[Result]]) -> None:
-    stalls = [result.viewer for name in WATCHED for result in results[name] if result.viewer is not None]
-    if not stalls:
-        pytest.skip("nobody watched: there is no Chromium")
-    assert max(stalls) < _LONGEST_STALL
+def test_a_viewer_sees_the_picture_go_on_after_the_encoder_was_killed(
+    results: dict[str, list[Result]],
+) -> None:
+    if not available():
+        pytest.skip("nobody watches: there is no Chromium")
+    (watched,) = [result for name in WATCHED for result in results[name] if result.viewer is not None]
+    assert watched.well, str(watched)

@@ -18,21 +18,17 @@ _PLAYING_SECONDS = 25.0
 
 # Every 100 ms: does the picture move? What comes before it moved first, and after its end, is no stall.
 _SAMPLER = """() => {
-  const seen = { begun: false, stalled: 0, stalls: 0 };
+  const seen = { begun: false, stalled: 0, position: 0 };
   window.__chaos = seen;
-  let time = 0, at = performance.now(), still = false;
+  let time = 0, at = performance.now();
   setInterval(() => {
     const video = document.querySelector('video');
     const now = performance.now();
     if (!video || video.ended) { at = now; return; }
     const moves = video.currentTime !== time;
     seen.begun ||= moves && video.currentTime > 0;
-    if (seen.begun && !moves) {
-      seen.stalled += now - at;
-      if (!still) seen.stalls += 1;
-    }
-    still = seen.begun && !moves;
-    time = video.currentTime;
+    if (seen.begun && !moves) seen.stalled += now - at;
+    time = seen.position = video.currentTime;
     at = now;
   }, 100);
 }"""
@@ -42,11 +38,12 @@ class Viewer:
     """Opens a page and watches until it is told to stop.
 
     ``stalled``: seconds for which the picture stood still after it had begun to move; None: it
-    never began.
+    never began. ``position``: the media time that was reached, in seconds.
     """
 
     def __init__(self, url: str) -> None:
         self.stalled: float | None = None
+        self.position = 0.0
         self.error = ""
         self._url = url
         self._playing, self._over = Event(), Event()
@@ -88,7 +85,7 @@ class Viewer:
             seen = page.evaluate("() => window.__chaos")
             if seen["begun"]:
                 self._playing.set()
-                self.stalled = seen["stalled"] / 1000
+                self.stalled, self.position = seen["stalled"] / 1000, seen["position"]
 
 
 def available() -> bool:
