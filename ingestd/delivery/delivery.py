@@ -29,6 +29,7 @@ import structlog
 
 from ingestd.delivery import playlist
 from ingestd.delivery.files import is_over, plays, to_disk, write_atomically
+from ingestd.delivery.measured import Measured
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
 from ingestd.delivery.private import Output, Spoiled, listable
 from ingestd.encoder.ladder import Rendition
@@ -40,31 +41,6 @@ log = structlog.get_logger("ingestd.delivery")
 def stream_name(broadcast: str, generation: int, rendition: str) -> str:
     """The RTMP stream of a rendition: of one generation only, and no secret."""
     return f"{broadcast}-{generation}-{rendition}"
-
-
-@dataclass(slots=True)
-class Measured:
-    """What the segments of a rendition really weigh."""
-
-    size: int = 0  # bytes
-    duration: float = 0.0  # seconds
-    peak: float = 0.0  # bit/s of the heaviest segments that last about a target duration
-    _run_size: int = 0  # of segments too short to count alone
-    _run_duration: float = 0.0
-
-    def add(self, size: int, duration: float, target: int) -> None:
-        """Peak segment bit rate by RFC 8216 §4.1: over runs of 0.5 to 1.5 target durations."""
-        self.size += size
-        self.duration += duration
-        self._run_size += size
-        self._run_duration += duration
-        if self._run_duration >= 0.5 * target:
-            self.peak = max(self.peak, self._run_size * 8 / self._run_duration)
-            self._run_size, self._run_duration = 0, 0.0
-
-    @property
-    def average(self) -> float:
-        return self.size * 8 / self.duration if self.duration else 0.0
 
 
 @dataclass(slots=True)
@@ -133,6 +109,7 @@ class Delivery:
         self._fsync = fsync
         self._round = Round()  # what is listed here but not yet in the journal
         self._unwritten = False  # something is listed here but not yet on disk
+        self._slid: list[Segment] = []  # out of the playlists here, but not yet on disk
         self.spoiled = False  # a segment of this generation is damaged: it cannot go on
         self.playable = False
         self.segments = 0  # moved into the public directory so far
@@ -246,6 +223,8 @@ class Delivery:
             self._write_media()
             self._write_multivariant()
             self._unwritten = False
+            self._retired += [(now + self._longest + gone.duration, gone.uri) for gone in self._slid]
+            self._slid.clear()
         self._sweep(now)
         return fresh
 
@@ -293,10 +272,10 @@ class Delivery:
             to_disk([self.directory / uri for _, uri, _, _ in moved])
         for output, uri, size, pictures in moved:
             output.pictures += pictures
-            self._append(output, uri, size, now)
+            self._append(output, uri, size)
         return True
 
-    def _append(self, output: Output, uri: str, size: int, now: float) -> None:
+    def _append(self, output: Output, uri: str, size: int) -> None:
         duration = output.duration(0)
         for listed in self._fed_by(output.rendition.name):
             media = listed.media
@@ -305,7 +284,7 @@ class Delivery:
             listed.broken = False
             listed.measured.add(size, duration, self._target)
             self._round.segments.append(_last_row(listed, size))
-            self._retired += [(now + self._longest + gone.duration, gone.uri) for gone in media.slide()]
+            self._slid += media.slide()
         output.waiting.popleft()
         output.total += duration
         self.segments += 1

@@ -667,7 +667,6 @@ def test_short_segments_count_as_a_peak_together(live: Live) -> None:
     live.check()
 
 
-@pytest.mark.xfail(strict=True, reason="the runs that are measured follow one another and do not overlap")
 def test_the_peak_is_that_of_any_segments_in_a_row(live: Live) -> None:
     live.epoch(R720)
     for _ in range(4):
@@ -755,7 +754,6 @@ def test_no_segment_goes_while_a_playlist_on_disk_lists_it(
         live.look()
 
 
-@pytest.mark.xfail(strict=True, reason="the time that it stays begins when it is taken out here, not on disk")
 def test_a_segment_stays_after_the_playlist_that_lists_it_could_at_last_be_replaced(
     live: Live, full_disk: list[int]
 ) -> None:
