@@ -79,6 +79,7 @@ function kindOf({ code, reason, error, hello, ready }, { finished, ghost }) {
 /** The server's own sentence may say more than ours. @param {Verdict} known @param {Closing} closing @returns {Verdict} */
 function withReason(known, { code, reason, error }) {
   const said = (error?.message ?? reason).trim().replace(/\.$/, "");
+  if (code === 1013 && said !== "") return { ...known, message: `${known.message} It says: “${said}”.` };
   if (known.action !== "fail" || known === TAKEN || known === BUSY || said === "" || (code < 4400 && known !== FAILED)) return known;
   return { ...known, message: `${known.message} The server says: “${said}”.` };
 }

@@ -102,9 +102,9 @@ test("a full server is waited for, with everything kept", async () => {
   FakeSocket.last.lose(1012);
   clock.advance(0);
   FakeSocket.last.open();
-  FakeSocket.last.lose(1013, "Full.");
+  FakeSocket.last.lose(1013, "The machine has no processor time left.");
   assert.equal(publisher.state, "reconnecting");
-  assert.equal(publisher.message, "The server is full at the moment.");
+  assert.equal(publisher.message, "The server is full at the moment. It says: “The machine has no processor time left”.");
   assert.ok(publisher.statistics.retrySeconds >= 1);
   clock.advance(2000);
   FakeSocket.last.ready(0, 0);
