@@ -8,8 +8,8 @@ import fcntl
 import json
 import os
 import resource as resource_limits
+import secrets
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,56 +17,73 @@ from pathlib import Path
 import structlog
 import uvicorn
 
-from ingestd.broadcast.broadcast import Terms
-from ingestd.broadcast.epoch import Bounds
-from ingestd.broadcast.generation import Works
-from ingestd.broadcast.load import ladder_cost
-from ingestd.broadcast.registry import Broadcasts, Limits
-from ingestd.broadcast.room import Room
-from ingestd.container.model import InitSegment
-from ingestd.encoder.encoder import EncoderSettings
-from ingestd.encoder.ladder import Rendition, ladder
+from ingestd import wiring
+from ingestd.accounts.accounts import Accounts
+from ingestd.accounts.failures import Failures
+from ingestd.accounts.gate import Gate
+from ingestd.accounts.model import Actor, Scope
+from ingestd.accounts.private_files import kept, replace
+from ingestd.addresses import LOOPBACK, bind, reachable
+from ingestd.broadcast.registry import Broadcasts
 from ingestd.errors import StartError
-from ingestd.ingest.credentials import Credentials
-from ingestd.ingest.session import Patience
-from ingestd.ingest.transport import IngestTransport
-from ingestd.ingest.websocket import Ingest
+from ingestd.ingest.origin import Origins
+from ingestd.ingest.rtmp import Rtmp
+from ingestd.ingest.websocket import Door, Ingest
 from ingestd.metrics import registry
-from ingestd.nginx.config import NginxValues, find_rtmp_module, render, resource
-from ingestd.nginx.server import Nginx, free_port, worker_user
+from ingestd.nginx.config import resource
+from ingestd.nginx.guard import write_guards
+from ingestd.nginx.launch import Launch, Ports, own_bind
 from ingestd.processes import end_orphans
+from ingestd.push import allowed
+from ingestd.push.connection import resolve
+from ingestd.push.pushes import Pushes
 from ingestd.settings import Settings, default_data_dir
 from ingestd.tasks import Tasks
+from ingestd.web.api.context import ApiContext
 from ingestd.web.health import Health
+from ingestd.web.internal import Internal
 from ingestd.web.site import Site
-from ingestd.web.transport import HttpTransport
 
 log = structlog.get_logger("ingestd.app")
 
-_MIB = 1024 * 1024
-_LOOPBACK = "127.0.0.1"
-_HTTP_SHUTDOWN = 3  # seconds that requests under way get when the daemon stops
+_SECRET_BYTES = 24
 _CLOSE_SECONDS = 1.0  # for publishers to take their close code when the daemon stops
 _BACKLOG = 1024  # connections that wait to be accepted
-_SEGMENTS_HELD = 4  # so many the replay buffer has to hold before the encoder can have made one
-_NGINX_TRIES = 5  # with port 0: another program may take the port between our look and nginx's
+_DEMO = "demo"
+_OWN_NGINX = ("127.0.0.1/32", "::1/128")  # stands before us, whatever other proxies there are
+_SERVER = Actor(None, "", "server")
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where things are reached; ``host`` is what people type."""
+    """Where things are reached: ``host`` is what people type, the rest are ports."""
 
     host: str
     http: int
-    hls: int
-    rtmp: int
+    nginx: Ports
+    tls: bool
+
+    @property
+    def http_url(self) -> str:
+        return f"http://{self.host}:{self.http}"
+
+    @property
+    def hls_url(self) -> str:
+        return f"http{'s' * self.tls}://{self.host}:{self.nginx.hls}"
+
+    def rtmp_urls(self, settings: Settings) -> tuple[str, str | None]:
+        """For people's encoders: without and with TLS."""
+        secure = settings.rtmp.tls_port
+        return f"rtmp://{self.host}:{self.nginx.rtmp}/live", (
+            f"rtmps://{self.host}:{secure}/live" if secure else None
+        )
 
     def ready(self, channel: str, stream_key: str, token: str) -> dict[str, object]:
         """The contents of the ready file."""
         return {
-            "http": f"http://{self.host}:{self.http}",
-            "hls": f"http://{self.host}:{self.hls}",
-            "rtmp": f"rtmp://{_LOOPBACK}:{self.rtmp}/live",
+            "http": self.http_url,
+            "hls": self.hls_url,
+            "rtmp": f"rtmp://{LOOPBACK}:{self.nginx.rtmp}/live",
             "channel": channel,
             "stream_key": stream_key,
             "token": token,
@@ -100,44 +117,131 @@ class Daemon:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         with _locked(self._data):
-            await self._serve()
+            async with contextlib.AsyncExitStack() as stack:
+                await self._serve(stack)
 
-    async def _serve(self) -> None:
-        settings = self._settings
-        credentials = Credentials.open(self._data)
-        hls_root = self._data / "hls"
-        for directory in (hls_root / "public", hls_root / "private", self._data / "scratch"):
-            directory.mkdir(parents=True, exist_ok=True)
+    async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
+        settings, data = self._settings, self._data
+        await self._prepare()
+        accounts = await Accounts.open(settings, data)
+        stack.push_async_callback(accounts.close)
+        self._guard(accounts)
+        host = own_bind(settings) if self._with_nginx else settings.http.bind
+        listener = stack.enter_context(bind(host, settings.http.port, "--http-port"))
+        listener.listen(_BACKLOG)
+        http_port = listener.getsockname()[1]
+        secret, ports = await self._nginx(stack, http_port)
+        addresses = Addresses(_public_host(settings), http_port, ports, bool(settings.http.tls_certificate))
+        broadcasts = Broadcasts(
+            wiring.terms(settings, data, ports.internal),
+            wiring.limits(settings),
+            data / "journal",
+            wiring.room(settings),
+        )
+        broadcasts.start()
+        stack.push_async_callback(broadcasts.close)
+        ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret)
+        await accounts.start()
+        serving = self._tasks.spawn(server.serve(sockets=[listener]), "http")
+        self._announce(addresses, accounts)  # the socket listens, so whoever comes now just waits
+        await self._until_stopped(serving)
+        broadcasts.refuse_publishers()
+        await ingest.drained(_CLOSE_SECONDS)
+        server.should_exit = True
+        await serving
+
+    async def _prepare(self) -> None:
+        """Directories, and nothing left of an earlier life."""
+        for name in ("hls/public", "hls/private", "scratch"):
+            (self._data / name).mkdir(parents=True, exist_ok=True)
         if orphans := await end_orphans([self._data / name for name in ("scratch", "nginx")]):
             log.warning("orphans_ended", pids=orphans)
-        async with contextlib.AsyncExitStack() as stack:
-            listener = stack.enter_context(_bind(settings.http.bind, settings.http.port, "--http-port"))
-            listener.listen(_BACKLOG)
-            http_port = listener.getsockname()[1]
-            hls_port, rtmp_port = settings.hls.port, settings.rtmp.port
-            if not (self._with_nginx or (hls_port and rtmp_port)):
-                raise StartError("`serve` has to know where nginx is: set --hls-port and --rtmp-port, not 0.")
-            if self._with_nginx:
-                nginx, hls_port, rtmp_port = await self._start_nginx(hls_root, http_port)
-                stack.push_async_callback(nginx.close)
-            broadcasts = Broadcasts(
-                _terms(settings, self._data, rtmp_port),
-                _limits(settings),
-                self._data / "journal",
-                _room(settings),
+
+    def _guard(self, accounts: Accounts) -> None:
+        """Private channels are guarded before nginx serves anything, and before a change is answered."""
+
+        def write() -> None:
+            channels = accounts.directory.channels.values()
+            write_guards(self._data / "hls", [channel.name for channel in channels if channel.private])
+
+        write()
+        accounts.watch(write)
+
+    async def _nginx(self, stack: contextlib.AsyncExitStack, http_port: int) -> tuple[str, Ports]:
+        """The secret that nginx brings with its questions, and its ports; under ``up`` it runs now."""
+        settings = self._settings
+        ports = Ports(settings.hls.port, settings.rtmp.port, settings.rtmp.internal_port)
+        if self._with_nginx:
+            secret = secrets.token_urlsafe(_SECRET_BYTES)
+            nginx, ports = await Launch(settings, self._data, secret).start(http_port)
+            stack.push_async_callback(nginx.close)
+            return secret, ports
+        if not all((ports.hls, ports.rtmp, ports.internal)):
+            raise StartError(
+                "`serve` has to know where nginx is: set --hls-port, --rtmp-port and"
+                " rtmp.internal_port, not 0."
             )
-            broadcasts.start()
-            stack.push_async_callback(broadcasts.close)
-            addresses = Addresses(_public_host(settings), http_port, hls_port, rtmp_port)
-            ingest = _ingest(settings, broadcasts, credentials)
-            server = _server(settings, _site(settings, broadcasts, credentials, addresses, ingest))
-            serving = self._tasks.spawn(server.serve(sockets=[listener]), "http")
-            self._announce(addresses, credentials)  # the socket listens, so whoever comes now just waits
-            await self._until_stopped(serving)
-            broadcasts.refuse_publishers()
-            await ingest.drained(_CLOSE_SECONDS)
-            server.should_exit = True
-            await serving
+        # it stands in that nginx's files as well
+        return kept(self._data / "nginx.secret", lambda: secrets.token_urlsafe(_SECRET_BYTES)), ports
+
+    async def _faces(
+        self,
+        stack: contextlib.AsyncExitStack,
+        accounts: Accounts,
+        broadcasts: Broadcasts,
+        addresses: Addresses,
+        secret: str,
+    ) -> tuple[Ingest, uvicorn.Server]:
+        """Everything that is talked to from outside."""
+        settings, data = self._settings, self._data
+        gate, failures = Gate(accounts), Failures(settings.auth.failures)
+        origins = Origins(settings.http.origins)
+        ingest = Ingest(broadcasts, Door(accounts, gate, failures, origins), wiring.patience(settings))
+        rtmp = Rtmp(
+            broadcasts,
+            gate,
+            failures,
+            wiring.relays(settings, data, addresses.nginx.rtmp),
+            secret,
+            settings.ingest.silent_after,
+            accounts.keys.used,
+        )
+        stack.push_async_callback(rtmp.close)
+        pushes = Pushes(
+            broadcasts,
+            lambda: accounts.directory.targets,
+            accounts.targets.secret,
+            wiring.children(settings, data),
+            settings.push.allow,
+        )
+        pushes.start()
+        stack.push_async_callback(pushes.close)
+        accounts.watch(pushes.changed)
+        context = ApiContext(
+            accounts=accounts,
+            gate=gate,
+            broadcasts=broadcasts,
+            failures=failures,
+            origins=origins,
+            session_lifetime=settings.auth.session_lifetime,
+            token_lifetime=settings.ingest.token_lifetime,
+            tls=addresses.tls,
+            rtmp=addresses.rtmp_urls(settings),
+            source=rtmp.source,
+            pushing=lambda target: pushes.states().get(target),
+            target_address=lambda url: allowed.check(url, settings.push.allow, resolve),
+        )
+        site = Site(
+            api=context,
+            ingest=ingest,
+            health=Health(broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.nginx.internal),
+            metrics=registry(broadcasts, lambda: len(ingest) + len(rtmp)),
+            pages=resource(Path("web") / "dist"),
+            hls_port=addresses.nginx.hls,
+            trusted_proxies=(*settings.http.trusted_proxies, *_OWN_NGINX),
+            internal=(*rtmp.routes(), *Internal(context, secret).routes()),
+        )
+        return ingest, wiring.server(settings, site.app())
 
     async def _until_stopped(self, serving: asyncio.Task[None]) -> None:
         stop = self._tasks.spawn(self._stop.wait(), "stop")
@@ -146,80 +250,38 @@ class Daemon:
             raise StartError("The HTTP server ended by itself; the log says why.")
         log.info("stopping")
 
-    async def _start_nginx(self, hls_root: Path, http_port: int) -> tuple[Nginx, int, int]:
-        """nginx on the configured ports; with port 0 on free ones, tried again if one was just taken."""
-        settings, tries = self._settings, _NGINX_TRIES
-        for host, port, flag in (
-            (settings.http.bind, settings.hls.port, "hls"),
-            (_LOOPBACK, settings.rtmp.port, "rtmp"),
-        ):
-            if port:
-                _bind(host, port, f"--{flag}-port").close()
-        while True:
-            hls_port = settings.hls.port or free_port(settings.http.bind)
-            rtmp_port = settings.rtmp.port or free_port(_LOOPBACK)
-            nginx = self._nginx(hls_root, http_port, hls_port, rtmp_port)
-            try:
-                await nginx.start()
-            except StartError:
-                tries -= 1
-                if tries == 0 or (settings.hls.port and settings.rtmp.port):
-                    raise
-            else:
-                return nginx, hls_port, rtmp_port
-
-    def _nginx(self, hls_root: Path, http_port: int, hls_port: int, rtmp_port: int) -> Nginx:
-        settings, bind = self._settings, self._settings.http.bind
-        module = find_rtmp_module(settings.nginx.rtmp_module)
-        if module is None:
-            raise StartError(
-                "nginx's rtmp module was not found: install libnginx-mod-rtmp, or set nginx.rtmp_module."
-                " `ingestd doctor` checks everything."
-            )
-        directory = self._data / "nginx"
-        directory.mkdir(exist_ok=True)
-        values = NginxValues(
-            directory=directory,
-            hls=hls_root,
-            rtmp_module=module,
-            rtmp_listen=f"{_LOOPBACK}:{rtmp_port}",
-            rtmp_publishers=_LOOPBACK,
-            hls_listen=_authority(bind, hls_port),
-            http_address=_authority(_reachable(bind), http_port),
-            segment_ms=round(settings.hls.segment * 1000),
-            user=worker_user(self._data, hls_root / "private"),
-        )
-        config = directory / "nginx.conf"
-        config.write_text(render(values), encoding="utf-8")
-        ports = [(_reachable(bind), hls_port), (_LOOPBACK, rtmp_port)]
-        return Nginx(
-            settings.nginx.program,
-            config,
-            ports,
-            settings.nginx.stop_timeout,
-            hang_timeout=settings.nginx.hang_timeout,
-        )
-
-    def _announce(self, addresses: Addresses, credentials: Credentials) -> None:
+    def _announce(self, addresses: Addresses, accounts: Accounts) -> None:
         """Say where to go; write the ready file."""
-        channel = next(iter(credentials.channels.values()))
-        token = credentials.token(channel.name, self._settings.ingest.token_lifetime)
-        entry = addresses.http if not self._with_nginx else addresses.hls
-        link = f"http://{addresses.host}:{entry}"
-        secret = f"channel={channel.name}&streamKey={channel.stream_key}&token={token}"
+        link = addresses.hls_url if self._with_nginx else addresses.http_url
+        key = accounts.demo_key
+        found = accounts.directory.by_key(key)
+        channel = found[0].name if found else _DEMO
+        token = accounts.tokens.mint(_SERVER, Scope.PUBLISH, channel, self._settings.ingest.token_lifetime)
         if self._ready_file:
-            facts = addresses.ready(channel.name, channel.stream_key, token)
             try:
-                _write_ready(self._ready_file, facts)
+                replace(self._ready_file, json.dumps(addresses.ready(channel, key, token)))
             except OSError as error:
                 words = f"The ready file {self._ready_file} cannot be written: {error.strerror}."
                 raise StartError(words) from None
-        log.info("ready", http=addresses.http, hls=addresses.hls, rtmp=addresses.rtmp)
+        log.info("ready", http=addresses.http, hls=addresses.nginx.hls, rtmp=addresses.nginx.rtmp)
         self._say(
-            f"\ningestd is ready.\n\n  Go live   {link}/broadcast#{secret}\n"
-            f"  Watch     {link}/watch/{channel.name}\n  Who is on {link}/\n\n"
-            "The first link carries the channel's secret: keep it to yourself. Ctrl-C ends everything.\n"
+            _welcome(
+                link, channel, f"channel={channel}&streamKey={key}&token={token}" if key else "", accounts
+            )
         )
+
+
+def _welcome(link: str, channel: str, secret: str, accounts: Accounts) -> str:
+    """What the operator reads. ``secret``: empty once the first stream key has been revoked."""
+    lines = ["", "ingestd is ready.", ""]
+    lines += [f"  Go live   {link}/broadcast#{secret}" if secret else f"  Go live   {link}/broadcast"]
+    lines += [f"  Watch     {link}/watch/{channel}", f"  Who is on {link}/", f"  Sign in   {link}/sign-in"]
+    if accounts.first:
+        lines[-1] += f" as {accounts.first.admin}, password {accounts.first.password}"
+        lines += ["", "The password is shown this once: note it, or change it under /account."]
+    if secret:
+        lines += ["", "The first link carries the channel's secret: keep it to yourself."]
+    return "\n".join([*lines, "Ctrl-C ends everything.", ""])
 
 
 def _take_descriptors() -> None:
@@ -229,16 +291,7 @@ def _take_descriptors() -> None:
 
 
 def _public_host(settings: Settings) -> str:
-    return settings.http.public_host or _reachable(settings.http.bind)
-
-
-def _reachable(bind: str) -> str:
-    """An address at which this machine reaches what listens on ``bind``."""
-    return {"0.0.0.0": _LOOPBACK, "::": "::1", "": _LOOPBACK}.get(bind, bind)
-
-
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return settings.http.public_host or reachable(settings.http.bind)
 
 
 @contextlib.contextmanager
@@ -257,126 +310,3 @@ def _locked(data: Path) -> Iterator[None]:
         except BlockingIOError:
             raise StartError(f"Another ingestd runs with the data directory {data}.") from None
         yield
-
-
-def _bind(host: str, port: int, flag: str) -> socket.socket:
-    """A socket bound there; raises StartError that names the flag for another port."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        words = f"Port {port} on {host} cannot be taken: {error.strerror}. Choose another with {flag}."
-        raise StartError(words) from None
-    return bound
-
-
-def _write_ready(path: Path, facts: dict[str, object]) -> None:
-    """All of it or nothing, and never readable for others: it holds the stream key."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(facts, file)
-    scratch.replace(path)
-
-
-def _terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
-    encoder, hls, ingest = settings.encoder, settings.hls, settings.ingest
-
-    def rungs(init: InitSegment) -> tuple[Rendition, ...]:
-        return ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate, encoder.preset)
-
-    works = Works(
-        encoder=EncoderSettings(encoder.ffmpeg, data / "scratch", encoder.nice, encoder.memory_limit),
-        rtmp=f"rtmp://{_authority(settings.rtmp.host, rtmp_port)}/live",
-        segment=hls.segment,
-        frame_rate=encoder.frame_rate,
-        preset=encoder.preset,
-        poll=hls.poll,
-        stall_timeout=encoder.stall_timeout,
-        slow_timeout=encoder.slow_timeout,
-        climb_after=encoder.climb_after,
-    )
-    return Terms(
-        works=works,
-        bounds=Bounds(
-            held=ingest.replay_buffer * _MIB, ahead=ingest.ahead * _MIB, span=_SEGMENTS_HELD * hls.segment
-        ),
-        hls_root=data / "hls",
-        window=hls.window,
-        resume_window=ingest.resume_window,
-        max_restarts=encoder.max_restarts,
-        poster_every=hls.poster_every,
-        ladder=rungs,
-        fsync=settings.data.fsync,
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        settings.ingest.max_broadcasts,
-        settings.data.min_free * _MIB,
-        settings.hls.keep_ended,
-        settings.ingest.silent_after,
-    )
-
-
-def _room(settings: Settings) -> Room:
-    encoder = settings.encoder
-    sizes = [(rung.height * 16 // 9, rung.height) for rung in encoder.ladder]
-    cost = ladder_cost(sizes, encoder.frame_rate, encoder.preset)
-    return Room(cost, encoder.preset, settings.ingest.max_load)
-
-
-def _ingest(settings: Settings, broadcasts: Broadcasts, credentials: Credentials) -> Ingest:
-    patience = Patience(settings.ingest.max_message * _MIB, settings.ingest.idle_timeout)
-    return Ingest(broadcasts, credentials, patience)
-
-
-def _site(
-    settings: Settings,
-    broadcasts: Broadcasts,
-    credentials: Credentials,
-    addresses: Addresses,
-    ingest: Ingest,
-) -> Site:
-    return Site(
-        broadcasts=broadcasts,
-        channels=credentials.channels,
-        ingest=ingest,
-        health=Health(broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.rtmp),
-        metrics=registry(broadcasts, ingest),
-        pages=resource(Path("web") / "dist"),
-        hls_port=addresses.hls,
-    )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, without its own hands on the process's signals."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(settings: Settings, site: Site) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            site.app(),
-            ws=IngestTransport,
-            ws_max_size=settings.ingest.max_message * _MIB,
-            ws_per_message_deflate=False,
-            # A client that is held back by the encoder cannot have its pong read in time; who is
-            # gone is known by the bytes that do not come.
-            ws_ping_interval=None,
-            http=HttpTransport,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=_HTTP_SHUTDOWN,
-        )
-    )

@@ -38,6 +38,11 @@ class Code(StrEnum):
     INTERNAL = "internal_error"
     RESTARTING = "restarting"
     NO_CAPACITY = "no_capacity"
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    EXISTS = "exists"
+    TOO_MANY = "too_many"
+    UNAVAILABLE = "unavailable"
 
 
 # code: (WebSocket close code, HTTP status)
@@ -56,6 +61,11 @@ ANSWERS: dict[Code, tuple[int, int]] = {
     Code.INTERNAL: (1011, 500),
     Code.RESTARTING: (1012, 503),
     Code.NO_CAPACITY: (1013, 503),
+    Code.INVALID: (4400, 400),
+    Code.NOT_FOUND: (4404, 404),
+    Code.EXISTS: (4409, 409),
+    Code.TOO_MANY: (4429, 429),
+    Code.UNAVAILABLE: (1013, 503),
 }
 
 _REASON_BYTES = 123  # RFC 6455 §5.5: a control frame carries at most 125 bytes, two are the code
@@ -63,10 +73,14 @@ _REASON_BYTES = 123  # RFC 6455 §5.5: a control frame carries at most 125 bytes
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a client is turned away: a code of the table and a plain sentence that says what to do."""
+    """Why a client is turned away: a code of the table and a plain sentence that says what to do.
+
+    ``wait``: seconds before another try makes sense; 0: that is not known.
+    """
 
     code: Code
     message: str
+    wait: int = 0
 
     @property
     def close_code(self) -> int:

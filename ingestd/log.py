@@ -92,5 +92,5 @@ def configure(style: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for chatty in ("uvicorn.error", "uvicorn.access", "sse_starlette.sse", "websockets"):
+    for chatty in ("uvicorn.error", "uvicorn.access", "sse_starlette.sse", "websockets", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

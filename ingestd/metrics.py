@@ -6,8 +6,7 @@ not know Prometheus, and the series of a broadcast go when it goes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -19,16 +18,13 @@ from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.lifecycle import State
 from ingestd.broadcast.registry import Broadcasts
 
-if TYPE_CHECKING:
-    from collections.abc import Sized
-
 _BY_BROADCAST = ("broadcast", "channel")
 
 
 class IngestdCollector(Collector):
     """Reads registry, broadcasts and encoders at the moment of a scrape."""
 
-    def __init__(self, broadcasts: Broadcasts, publishers: Sized) -> None:
+    def __init__(self, broadcasts: Broadcasts, publishers: Callable[[], int]) -> None:
         self._broadcasts = broadcasts
         self._publishers = publishers
 
@@ -39,7 +35,7 @@ class IngestdCollector(Collector):
 
     def _totals(self) -> Iterator[Metric]:
         totals = self._broadcasts.totals
-        yield GaugeMetricFamily("ingestd_publishers", "Connections that publish now.", len(self._publishers))
+        yield GaugeMetricFamily("ingestd_publishers", "Connections that publish now.", self._publishers())
         yield CounterMetricFamily("ingestd_received_messages", "Messages from publishers.", totals.messages)
         yield CounterMetricFamily("ingestd_received_bytes", "Bytes from publishers.", totals.received)
         segments = totals.segments + sum(one.delivery.segments for one in self._broadcasts)
@@ -122,7 +118,7 @@ def encoder_usage(one: Broadcast) -> tuple[float, int]:
         return 0.0, 0
 
 
-def registry(broadcasts: Broadcasts, publishers: Sized) -> CollectorRegistry:
+def registry(broadcasts: Broadcasts, publishers: Callable[[], int]) -> CollectorRegistry:
     """The registry that ``/metrics`` renders: ours, and the process's own."""
     made = CollectorRegistry()
     ProcessCollector(namespace="ingestd", registry=made)

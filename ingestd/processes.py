@@ -133,6 +133,10 @@ class Child:
         """The lines of its stdout."""
         return _lines(self._output)
 
+    async def read(self, count: int) -> bytes:
+        """The next bytes of its stdout, at most so many, instead of lines; empty at its end."""
+        return await self._output.read(count)
+
     @property
     def running(self) -> bool:
         return self._process.returncode is None

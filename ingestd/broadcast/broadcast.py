@@ -153,6 +153,10 @@ class Broadcast:
             self._on(Event.PUBLISHER_LEFT)
         self._wake.set()
 
+    def publisher_expected(self) -> None:
+        """One has come to go on with it, though nothing of it is here yet: the resume window starts anew."""
+        self._gone_at = time.monotonic()
+
     def publisher_back(self) -> None:
         """A publisher goes on within the resume window."""
         self.publisher_present = True

@@ -8,6 +8,7 @@ playlist (and in the journal that it is made from) is there when all of them hav
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from ingestd.broadcast.replay import ReplayBuffer
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import EpochRow
+
+_REMEMBERED = 9  # beginnings of units, for whoever wants to know how far apart they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Epoch:
         self.date = wall
         self.start = 0.0  # media time of the first unit
         self.commits: dict[str, float] = {}  # rendition: media time that stands in the playlist
+        self.unit_times: deque[float] = deque(maxlen=_REMEMBERED)  # media times at which the last ones begin
         self.changed = asyncio.Event()  # something arrived, was encoded, or the epoch is complete
         self.on_arrival: Callable[[], None] | None = None
         self.received = 0  # bytes of the whole recording, once it is complete
@@ -103,6 +107,8 @@ class Epoch:
             self.start = fragment.media_time
             self.date = self._wall - fragment.media_time
             self.commits = {made.name: fragment.media_time for made in self.renditions}
+        if fragment.starts_unit:
+            self.unit_times.append(fragment.media_time)
         self.buffer.append(fragment)
         if self.on_arrival:
             self.on_arrival()

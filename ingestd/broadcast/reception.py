@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.recording import Recording
+from ingestd.broadcast.source import Source, measure
 from ingestd.container.model import InitSegment
 from ingestd.container.splitter import parse_init
 from ingestd.encoder.ladder import Rendition
@@ -59,6 +60,11 @@ class Reception:
             self._date = rows[-1].date + max(rows[-1].commits.values(), default=0.0)
             self.recording = Recording(received=rows[-1].total or 0)
             self.recording.finish()
+
+    def measured(self) -> Source | None:
+        """What the publisher sends now; None before anything has come."""
+        epoch = self.newest
+        return measure(epoch.init, list(epoch.buffer), epoch.unit_times) if epoch else None
 
     def begin(self, init: InitSegment) -> Epoch:
         """The init segment of the epoch under way has come.

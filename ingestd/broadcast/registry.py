@@ -143,6 +143,8 @@ class Broadcasts:
         if refusal := self.refusal(channel, takeover):
             raise Refused(refusal)
         self._fence(channel)
+        if waiting := self._resumable(channel):
+            waiting.publisher_expected()
         return self._hold(Publication(self, channel, title))
 
     def begin(self, channel: str, title: str, takeover: bool = False) -> Publication:

@@ -8,6 +8,7 @@ between socket and encoder, and one bound holds for all of a broadcast's media i
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ingestd.container.model import Fragment
@@ -73,6 +74,10 @@ class ReplayBuffer:
         """The fragment of that number; None if it has not come yet or is gone."""
         index = number - self._first
         return self._fragments[index] if 0 <= index < len(self._fragments) else None
+
+    def __iter__(self) -> Iterator[Fragment]:
+        """All that are held, oldest first."""
+        return iter(list(self._fragments))
 
     def ahead(self, number: int) -> int:
         """Bytes that wait from that fragment on."""

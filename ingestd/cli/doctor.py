@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from ingestd.cli.options import add_settings, settings_of
-from ingestd.doctor import machine, programs
+from ingestd.doctor import machine, programs, tls
 from ingestd.doctor.finding import Check, Finding, Status
 from ingestd.settings import Settings
 
@@ -56,7 +56,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_command(arguments: argparse.Namespace) -> int:
     """Check everything; the exit code."""
     settings = settings_of(arguments)
-    checks = [*programs.CHECKS, *machine.CHECKS]
+    checks = [*programs.CHECKS, *tls.CHECKS, *machine.CHECKS]
     if arguments.json:
         findings = [examine(check, settings) for check in checks]
         print(json.dumps(report(findings), indent=2))

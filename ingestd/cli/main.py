@@ -5,10 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from ingestd import __version__
-from ingestd.cli import doctor, publish, server
-from ingestd.errors import IngestdError
+from ingestd.errors import IngestdError, Refused
+
+# Which module registers which command, in the order of --help.
+_MODULES = {
+    "up": "server",
+    "serve": "server",
+    "publish": "publish",
+    "doctor": "doctor",
+    "user": "users",
+    "channel": "channels",
+    "key": "keys",
+    "token": "tokens",
+    "secret": "tokens",
+    "audit": "audit",
+}
 
 _DESCRIPTION = """\
 A live-streaming origin in which the browser is a first-class encoder.
@@ -16,6 +30,12 @@ A live-streaming origin in which the browser is a first-class encoder.
   ingestd up                     run everything on this machine; prints where to go
   ingestd doctor                 check what is installed, and say how to mend what is missing
   ingestd publish clip.webm      send a file as a browser would send its camera
+
+  ingestd user create alice      let somebody sign in
+  ingestd channel create news    make a place that viewers watch
+  ingestd key create news        make a stream key, with which an encoder publishes there
+  ingestd token create --channel news --scope watch      let somebody watch a private channel
+  ingestd audit                  who did what
 """
 
 _EPILOG = """\
@@ -24,8 +44,12 @@ in the environment, then from flags. config/ingestd.toml names and explains ever
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; each command's module registers itself."""
+def parser(first: str = "") -> argparse.ArgumentParser:
+    """The command line; each command's module registers itself.
+
+    Of a line whose ``first`` word is a command only that command's module is imported: they take
+    longer to import than most commands take to run.
+    """
     made = argparse.ArgumentParser(
         "ingestd",
         description=_DESCRIPTION,
@@ -34,16 +58,21 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"ingestd {__version__}")
     commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (server, publish, doctor):
-        module.register(commands)
+    names = [_MODULES[first]] if first in _MODULES else dict.fromkeys(_MODULES.values())
+    for name in names:
+        import_module(f"ingestd.cli.{name}").register(commands)
     return made
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. An error that we know is one plain paragraph on stderr."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(*words[:1]).parse_args(words)
     try:
         return int(arguments.run(arguments))
+    except Refused as error:
+        print(f"ingestd: {error}", file=sys.stderr)
+        return 1
     except IngestdError as error:
         print(f"ingestd: {error}", file=sys.stderr)
         return 2

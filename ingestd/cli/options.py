@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from ingestd.errors import SettingsError
@@ -16,20 +17,25 @@ _FLAGS: dict[Source, str] = {
     ("http", "port"): "N",
     ("hls", "port"): "N",
     ("rtmp", "port"): "N",
+    ("http", "insecure"): "",  # takes no value
 }
 
 
-def add_settings(command: argparse.ArgumentParser) -> None:
-    """Give a command ``--config``, a flag for each setting of the first need, and ``--set``."""
+def add_settings(command: argparse.ArgumentParser, only: Collection[Source] = tuple(_FLAGS)) -> None:
+    """Give a command ``--config``, a flag for each setting of the first need, and ``--set``.
+
+    ``only``: those of them that mean something to the command.
+    """
     group = command.add_argument_group("settings")
     group.add_argument("--config", metavar="FILE", type=Path, help="TOML file (also INGESTD_CONFIG)")
     fields = keys()
-    for source, metavar in _FLAGS.items():
-        field = fields[source]
-        default = "" if field.default in (None, "") else f" (default: {field.default})"
+    for source in only:
+        field, metavar = fields[source], _FLAGS[source]
+        default = "" if field.default in (None, "", False) else f" (default: {field.default})"
+        form: dict[str, str] = {"metavar": metavar} if metavar else {"action": "store_const", "const": "true"}
         group.add_argument(
             f"--{flag_name(source)}",
-            metavar=metavar,
+            **form,  # type: ignore[arg-type]
             dest=_dest(source),
             help=f"{field.description}{default}",
         )
@@ -44,7 +50,9 @@ def add_settings(command: argparse.ArgumentParser) -> None:
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings of this invocation: file, then environment, then flags."""
-    flags = {source: value for source in _FLAGS if (value := getattr(arguments, _dest(source))) is not None}
+    flags = {
+        source: value for source in _FLAGS if (value := getattr(arguments, _dest(source), None)) is not None
+    }
     for text in arguments.set:
         source, value = _parse(text)
         flags[source] = value

@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import uvloop
-
 from ingestd import log
-from ingestd.app import Daemon
 from ingestd.cli.options import add_settings, settings_of
+from ingestd.errors import StartError
+from ingestd.safety import unsafe
 
 _UP = """\
 Everything on this machine: writes nginx's configuration into the data directory, starts nginx and
@@ -45,7 +44,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     settings = settings_of(arguments)
+    if reason := unsafe(settings):
+        raise StartError(reason)
     log.configure(settings.log.style, settings.log.level)
+    # Only here, so that "--help" need not import a web server and a database to say what there is.
+    import uvloop
+
+    from ingestd.app import Daemon
+
     daemon = Daemon(settings, with_nginx=arguments.with_nginx, say=_say, ready_file=arguments.ready_file)
     uvloop.run(daemon.run())
     return 0

@@ -22,8 +22,7 @@ _MIB = 1024 * 1024
 _OLDEST_PYTHON = (3, 11)
 _CORES = 2  # a ladder of three costs 0.6 of one; nginx, the daemon and a second broadcast want some too
 _MEMORY = 512  # MiB: an encoder takes about 120, a replay buffer up to 32
-_PRIVATE = ("secret", "channels.json")
-_LOOPBACK = "127.0.0.1"
+_PRIVATE = ("secret", "secret.previous", "storage.key", "demo.key", "nginx.secret", "ingestd.db")
 
 _LOW_PORT = (
     "Ports below 1024 need a privilege: choose a higher one, or "
@@ -113,7 +112,7 @@ def port(section: str, settings: Settings) -> Verdict:
     host, number = {
         "http": (settings.http.bind, settings.http.port),
         "hls": (settings.http.bind, settings.hls.port),
-        "rtmp": (_LOOPBACK, settings.rtmp.port),
+        "rtmp": (settings.rtmp.bind or settings.http.bind, settings.rtmp.port),
     }[section]
     if number == 0:
         return ok("any free one")

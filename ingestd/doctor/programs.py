@@ -27,6 +27,7 @@ _GET_MODULE = (
 )
 _GET_UTIL_LINUX = "Install util-linux (Debian, Ubuntu: apt install util-linux); containers often lack it."
 
+_RTMP = "rtmp { access_log off; server { application live { live on; } } }"
 _ENCODERS = ("libx264", "aac")
 _DECODERS = ("vp8", "vp9", "h264", "opus")
 _WANTED_DECODERS = ("aac", "vorbis", "mp3")  # browsers do not record these; files and encoders have them
@@ -169,7 +170,7 @@ def rtmp_module(settings: Settings) -> Verdict:
         where = settings.nginx.rtmp_module or "where distributions put it"
         return failed(f"ngx_rtmp_module.so not found at {where}", _GET_MODULE)
     try:
-        error = _load(settings.nginx.program, module)
+        error = complaint(settings.nginx.program, module, _RTMP)
     except Missing:
         return failed(f"{module} is there, but nginx was not found", "Install nginx first.")
     if error:
@@ -180,13 +181,13 @@ def rtmp_module(settings: Settings) -> Verdict:
     return ok(f"{module}, and nginx loads it")
 
 
-def _load(program: str, module: Path) -> str:
-    """Let nginx try a configuration with the module; what it complains of."""
+def complaint(program: str, module: Path | None, block: str) -> str:
+    """Let nginx try a configuration with the module, if it is one, and a block of it; what it says."""
     with TemporaryDirectory(prefix="ingestd-doctor-") as scratch:
         config = Path(scratch) / "nginx.conf"
         config.write_text(
-            f"load_module {module};\npid {scratch}/pid;\nerror_log stderr;\n"
-            "events { }\nrtmp { access_log off; server { application live { live on; } } }\n"
+            (f"load_module {module};\n" if module else "")
+            + f"pid {scratch}/pid;\nerror_log stderr;\nevents {{ }}\n{block}\n"
         )
         ended = ask(program, "-t", "-q", "-p", scratch, "-c", str(config))
     complaints = [line for line in ended.stderr.splitlines() if "[emerg]" in line]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -42,19 +42,26 @@ from ingestd.tasks import Tasks
 log = structlog.get_logger("ingestd.ingest")
 
 _CLOSE_SECONDS = 5.0  # for a close frame to a client that does not read
-_TICK = 0.5  # seconds between two looks at what is overdue
+_TICK = 0.25  # seconds between two looks at what is overdue, or no longer allowed
 _STATUS_SECONDS = 1.0  # between two status messages
 _NORMAL = 1000  # close code (RFC 6455 §7.4.1)
+
+
+Still = Callable[[], Refusal | None]
+"""Whether a publisher may still do what it was let in for; why not, if not."""
 
 
 class Connection(ABC):
     """What both protocols share: one reader, one watch, one end."""
 
-    def __init__(self, websocket: WebSocket, patience: Patience, refusals: dict[str, int]) -> None:
+    def __init__(
+        self, websocket: WebSocket, patience: Patience, refusals: dict[str, int], still: Still
+    ) -> None:
         self.publication: Publication | None = None
         self._websocket = websocket
         self._patience = patience
         self._refusals = refusals
+        self._still = still
         self._clock = asyncio.get_running_loop().time
         self._tasks = Tasks("publisher")
         self._reading = True
@@ -152,11 +159,13 @@ class Connection(ABC):
         """The server had stopped reading for a while."""
 
     async def _overdue(self) -> Refusal | None:
-        """Until the client is late, fenced off, or its broadcast has failed."""
+        """Until the client is late, fenced off, no longer allowed, or its broadcast has failed."""
         while True:
             await self._pause()
             if self.publication and self.publication.verdict:
                 return self.publication.verdict
+            if refusal := self._still():
+                return refusal
             broadcast = self.publication.broadcast if self.publication else None
             if broadcast and not broadcast.open and broadcast.state is not State.ENDED:
                 return Refusal(Code.INTERNAL, broadcast.failure or "The broadcast is over.")
@@ -196,9 +205,14 @@ class PlainConnection(Connection):
     """Every binary message is the next bytes of one recording."""
 
     def __init__(
-        self, websocket: WebSocket, publication: Publication, patience: Patience, refusals: dict[str, int]
+        self,
+        websocket: WebSocket,
+        publication: Publication,
+        patience: Patience,
+        refusals: dict[str, int],
+        still: Still,
     ) -> None:
-        super().__init__(websocket, patience, refusals)
+        super().__init__(websocket, patience, refusals, still)
         self.publication: Publication = publication
         self._session = PlainSession(patience, self._clock())
 
@@ -238,8 +252,9 @@ class ResumableConnection(Connection):
         channel: tuple[str, str],
         broadcasts: Broadcasts,
         patience: Patience,
+        still: Still,
     ) -> None:
-        super().__init__(websocket, patience, broadcasts.totals.refusals)
+        super().__init__(websocket, patience, broadcasts.totals.refusals, still)
         self._channel, self._title = channel
         self._broadcasts = broadcasts
         self._session = ResumableSession(patience, self._clock())

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
+from math import ceil
 
 import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
+from ingestd.accounts.accounts import Accounts
+from ingestd.accounts.failures import Failures, by_address
+from ingestd.accounts.gate import Admitted, Gate
 from ingestd.broadcast.registry import RESTARTING, Broadcasts
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.ingest.connection import Connection, PlainConnection, ResumableConnection
-from ingestd.ingest.credentials import Channel, Credentials
+from ingestd.ingest.origin import Origins
 from ingestd.ingest.resumable import error_message
 from ingestd.ingest.session import Patience
 
@@ -55,12 +60,44 @@ def presented(websocket: WebSocket) -> Presented:
     )
 
 
+class Door:
+    """Who is let in to publish, and who may try: the same for every protocol."""
+
+    def __init__(self, accounts: Accounts, gate: Gate, failures: Failures, origins: Origins) -> None:
+        self._accounts, self._gate = accounts, gate
+        self._failures, self._origins = failures, origins
+
+    async def admit(self, websocket: WebSocket, hello: Presented) -> Admitted | Refusal:
+        """Whoever has guessed wrong too often is not even looked at."""
+        address = websocket.client.host if websocket.client else ""
+        if refusal := self._origins.refusal(websocket) or self._too_many(address):
+            return refusal
+        found = await self._gate.publisher(hello.stream_key, hello.token)
+        if isinstance(found, Admitted):
+            if found.key:
+                self._accounts.keys.used(found.key, address)
+        elif found.code is Code.UNAUTHENTICATED:
+            self._failures.failed(time.monotonic(), by_address(address))
+        return found
+
+    def still(self, admitted: Admitted) -> Refusal | None:
+        """Why who was let in has to go; None: nothing has changed."""
+        return self._gate.still(admitted)
+
+    def _too_many(self, address: str) -> Refusal | None:
+        seconds = self._failures.allowed(time.monotonic(), by_address(address))
+        if not seconds:
+            return None
+        words = f"Too many wrong keys or tokens from this address: try again in {ceil(seconds)} s."
+        return Refusal(Code.TOO_MANY, words, ceil(seconds))
+
+
 class Ingest:
     """Takes publishers on ``/ws``."""
 
-    def __init__(self, broadcasts: Broadcasts, credentials: Credentials, patience: Patience) -> None:
+    def __init__(self, broadcasts: Broadcasts, door: Door, patience: Patience) -> None:
         self._broadcasts = broadcasts
-        self._credentials = credentials
+        self._door = door
         self._patience = patience
         self._connections: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -68,17 +105,17 @@ class Ingest:
     async def serve(self, websocket: WebSocket) -> None:
         """One connection, start to end."""
         hello = presented(websocket)
-        channel = self._admit(hello)
-        if isinstance(channel, Refusal):
-            await self._refuse(websocket, hello, channel)
+        admitted = await self._admit(websocket, hello)
+        if isinstance(admitted, Refusal):
+            await self._refuse(websocket, hello, admitted)
             return
         try:
-            connection = await self._accept(websocket, hello, channel)
+            connection = await self._accept(websocket, hello, admitted)
         except Refused as error:
             await self._refuse(websocket, hello, error.refusal)
             return
         self._connections.add(connection)
-        with structlog.contextvars.bound_contextvars(channel=channel.name):
+        with structlog.contextvars.bound_contextvars(channel=admitted.channel.name):
             try:
                 await connection.run()
             finally:
@@ -86,28 +123,33 @@ class Ingest:
                 if not self._connections:
                     self._empty.set()
 
-    def _admit(self, hello: Presented) -> Channel | Refusal:
-        channel = self._credentials.admit(hello.stream_key, hello.token)
-        if isinstance(channel, Refusal):
-            return channel
+    async def _admit(self, websocket: WebSocket, hello: Presented) -> Admitted | Refusal:
+        admitted = await self._door.admit(websocket, hello)
+        if isinstance(admitted, Refusal):
+            return admitted
         if hello.unknown:
             words = f"Unknown subprotocol: offer none, {_RESUMABLE}, or bearer.TOKEN beside it."
             return Refusal(Code.MALFORMED, words)
-        return RESTARTING if self._broadcasts.closing else channel
+        return RESTARTING if self._broadcasts.closing else admitted
 
-    async def _accept(self, websocket: WebSocket, hello: Presented, channel: Channel) -> Connection:
+    async def _accept(self, websocket: WebSocket, hello: Presented, admitted: Admitted) -> Connection:
         """A plain publisher takes its channel before the upgrade, a resumable one says later how."""
+        names = admitted.channel.name, hello.title or admitted.channel.title
+
+        def still() -> Refusal | None:
+            return self._door.still(admitted)
+
         if hello.resumable:
             await websocket.accept(subprotocol=hello.subprotocol)
-            names = channel.name, hello.title or channel.title
-            return ResumableConnection(websocket, names, self._broadcasts, self._patience)
-        publication = self._broadcasts.claim(channel.name, hello.title or channel.title, hello.takeover)
+            return ResumableConnection(websocket, names, self._broadcasts, self._patience, still)
+        publication = self._broadcasts.claim(*names, hello.takeover)
         try:
             await websocket.accept(subprotocol=hello.subprotocol)
         except BaseException:
             publication.close()
             raise
-        return PlainConnection(websocket, publication, self._patience, self._broadcasts.totals.refusals)
+        refusals = self._broadcasts.totals.refusals
+        return PlainConnection(websocket, publication, self._patience, refusals, still)
 
     async def _refuse(self, websocket: WebSocket, hello: Presented, refusal: Refusal) -> None:
         """As HTTP; as a close code where the client named a subprotocol: a browser sees no status."""
@@ -117,7 +159,8 @@ class Ingest:
         )
         offered = websocket.scope.get("subprotocols") or []
         if not offered:
-            await websocket.send_denial_response(JSONResponse(refusal.body(), refusal.status))
+            headers = {"Retry-After": str(refusal.wait)} if refusal.wait else None
+            await websocket.send_denial_response(JSONResponse(refusal.body(), refusal.status, headers))
             return
         await websocket.accept(subprotocol=hello.subprotocol or offered[0])
         if hello.resumable:

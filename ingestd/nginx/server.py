@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from ingestd.errors import StartError
+from ingestd.nginx.certificate import Certificate
 from ingestd.processes import Child, Exit, run
 from ingestd.tasks import Tasks
 
@@ -37,7 +38,7 @@ class Nginx:
     """Supervises one nginx with a configuration file of ours.
 
     The first of ``ports`` is that of HTTP. ``hang_timeout``: seconds without an answer there, after
-    which nginx is killed with its workers and started again.
+    which nginx is killed with its workers and started again. ``certificate``: kept up to date for it.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class Nginx:
         stop_timeout: float,
         *,
         hang_timeout: float = 5.0,
+        certificate: Certificate | None = None,
     ) -> None:
         self._program = program
         self._config = config
         self._ports = ports
         self._stop_timeout = stop_timeout
         self._hang_timeout = hang_timeout
+        self._certificate = certificate
         self._child: Child | None = None
         self._tasks = Tasks("nginx")
 
@@ -68,6 +71,8 @@ class Nginx:
             )
         await self._spawn()
         self._tasks.spawn(self._supervise(), "supervise", eternal=True)
+        if self._certificate:
+            self._tasks.spawn(self._certificate.follow(), "certificate", eternal=True)
 
     def _argv(self) -> list[str]:
         return [self._program, "-c", str(self._config), "-p", str(self._config.parent)]
@@ -212,3 +217,8 @@ def worker_user(data: Path, private: Path) -> str:
         return "user root;"
     os.chown(private, account.pw_uid, account.pw_gid)
     return f"user {_USER};"
+
+
+def worker_group(user: str) -> int | None:
+    """The group of the workers that run under this ``user`` directive; None: they are what we are."""
+    return pwd.getpwnam(_USER).pw_gid if user == f"user {_USER};" else None

@@ -25,8 +25,8 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "state": one.state.value,
         "wanted": one.order.value,
         "message": one.message,
-        "started_at": _iso(one.started_at),
-        "ended_at": None if one.ended_at is None else _iso(one.ended_at),
+        "started_at": iso(one.started_at),
+        "ended_at": None if one.ended_at is None else iso(one.ended_at),
         "media_time": round(one.media_time, 3),
         "commit_lag": round(one.commit_lag, 3),
         "received_bytes": one.received,
@@ -75,5 +75,5 @@ def _encoder(one: Broadcast) -> dict[str, Any] | None:
     }
 
 
-def _iso(unix: float) -> str:
+def iso(unix: float) -> str:
     return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

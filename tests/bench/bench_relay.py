@@ -24,10 +24,10 @@ from urllib.parse import urlencode
 
 import psutil
 
-from ingestd.ingest.credentials import Credentials
 from tests.bench.processes import ROOT, cpu, spawned
 from tests.bench.relay_load import Plan
 from tests.bench.table import Row
+from tests.support.accounts import key_of, token_for
 from tests.support.server import running, wait_for
 
 PUBLISHERS = 200
@@ -175,17 +175,18 @@ def ingestd() -> Iterator[Relay]:
             hls_poll=5,  # nothing ever comes to a playlist here; looking for it is no part of this path
             data_min_free=0,
         ) as server:
-            paths = _paths(Credentials.open(server.data))
+            paths = _paths(server.data)
             port = int(server.http.rpartition(":")[2])
             yield Relay(
                 server.process.pid, port, paths, lambda: server.metric("ingestd_received_bytes_total")
             )
 
 
-def _paths(credentials: Credentials) -> list[str]:
+def _paths(data: Path) -> list[str]:
+    channels = ["demo", *(f"demo{number}" for number in range(1, PUBLISHERS))]
     return [
-        "/ws?" + urlencode({"streamKey": one.stream_key, "token": credentials.token(one.name, 3600)})
-        for one in credentials.channels.values()
+        "/ws?" + urlencode({"streamKey": key_of(data, channel), "token": token_for(data, channel)})
+        for channel in channels
     ]
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.support.server import Server, running
 
@@ -36,6 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """For a module only: it keeps an event loop running, beside which asyncio.run is not allowed."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as made:
         yield made
 

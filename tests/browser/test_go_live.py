@@ -165,7 +165,9 @@ def test_native_playback_takes_the_playlists(playwright: Playwright, server: Ser
         server.wait_for("ten segments", lambda one: one["media_time"] >= 6)
         viewer = context.new_page()
         viewer.goto(f"{server.hls}/hls/demo/index.m3u8", wait_until="commit")
-        viewer.goto(f"{server.hls}/healthz")
+        # a page of the same origin without our policy: answers of the daemon that are no pages allow no media
+        viewer.route("**/blank", lambda route: route.fulfill(body="<body></body>", content_type="text/html"))
+        viewer.goto(f"{server.hls}/blank")
         viewer.evaluate(
             f"""() => {{
               const video = document.createElement('video');

@@ -1,4 +1,8 @@
-"""One broadcast of a clip, published as anybody would, and watched from all sides until it is over."""
+"""One broadcast of a clip, published as anybody would, and watched from all sides until it is over.
+
+A clip of :data:`RTMP` goes to nginx by FFmpeg, which keeps nothing and never comes back; any other to
+``/ws`` by ``ingestd publish``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from threading import Event, Thread
 import psutil
 
 from tests.chaos.analysis import Autopsy, examine
-from tests.chaos.clip import Clip
+from tests.chaos.clip import RTMP, Clip
 from tests.chaos.stage import Stage
 from tests.hls.rfc8216 import parse_multivariant
 from tests.support.proxy import Proxy
@@ -20,14 +24,14 @@ from tests.support.server import wait_for
 
 _LOOK = 0.1  # seconds between two looks at the playlist
 _ENCODER_SECONDS = 30.0
+_END = 60.0  # seconds: a publisher by RTMP is done before its broadcast is
 
 
 class Publisher:
-    """``ingestd publish`` as a process. It is taken to send media from ``began`` on (monotonic clock)."""
+    """A program that publishes. It is taken to send media from ``began`` on (monotonic clock)."""
 
-    def __init__(self, clip: Clip, server: str, secrets: dict[str, str], said: Path) -> None:
+    def __init__(self, command: list[str], secrets: dict[str, str], said: Path) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
-        command = [sys.executable, "-m", "ingestd", "publish", str(clip.path), "--server", server]
         self._said = said
         self.began = time.monotonic()
         with said.open("wb") as file:
@@ -51,6 +55,16 @@ class Publisher:
         """The last that it said."""
         lines = self._said.read_text(errors="replace").replace("\r", "\n").splitlines()
         return " / ".join(line.strip() for line in lines[-3:] if line.strip())
+
+
+def by_websocket(clip: Clip, server: str) -> list[str]:
+    return [sys.executable, "-m", "ingestd", "publish", str(clip.path), "--server", server]
+
+
+def by_rtmp(clip: Clip, url: str) -> list[str]:
+    """At the pace of the recording, as an encoder does."""
+    command = ["ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-re", "-i", str(clip.path)]
+    return [*command, "-c", "copy", "-f", "flv", "-flvflags", "no_duration_filesize", url]
 
 
 class Standstill:
@@ -102,7 +116,12 @@ class Cast:
         self.fault = 0.0
         self.again: float | None = None  # seconds from the port's opening until it sent once more
         said = stage.root / f"publish-{self.channel}"
-        self.publisher = Publisher(clip, self.proxy.url, stage.secrets(self.channel), said)
+        secrets = stage.secrets(self.channel)
+        if clip.codec == RTMP:
+            command = by_rtmp(clip, f"{stage.rtmp}/{secrets['INGESTD_STREAM_KEY']}")
+        else:
+            command = by_websocket(clip, self.proxy.url)
+        self.publisher = Publisher(command, secrets, said)
         self._standstill: Standstill | None = None
 
     @property
@@ -148,7 +167,7 @@ class Cast:
             return [f"the publisher does not end: {self.publisher.words}; {self._state()}"]
         trouble = [f"the publisher's exit code is {code}: {self.publisher.words}"] if code else []
         try:
-            wait_for("the end", lambda: (self.stage.look(self.channel) or {}).get("state") == "ended", 20)
+            wait_for("the end", lambda: (self.stage.look(self.channel) or {}).get("state") == "ended", _END)
         except AssertionError:
             trouble.append(f"it has not ended well: {self._state()}")
         found = self.stage.look(self.channel)

@@ -29,8 +29,20 @@ _VIDEO = {
     "vp9": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"],
     "h264": ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline"],
 }
-_CONTAINER = {"vp8": "webm", "vp9": "webm", "h264": "matroska"}
 CODECS = tuple(_VIDEO)
+RTMP = "rtmp"
+"""What OBS sends: H.264 with B-frames; and AAC, in its rarer form of 44.1 kHz and one channel."""
+_VIDEO[RTMP] = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-profile:v", "main"]
+
+_OPUS = ["-c:a", "libopus", "-b:a", "64k"]
+_AUDIO = dict.fromkeys(CODECS, _OPUS) | {RTMP: ["-c:a", "aac", "-b:a", "64k", "-ar", "44100", "-ac", "1"]}
+_LIVE = ["-live", "1", "-cluster_time_limit", "500"]
+_CONTAINER = {
+    "vp8": ["-f", "webm", *_LIVE],
+    "vp9": ["-f", "webm", *_LIVE],
+    "h264": ["-f", "matroska", *_LIVE],
+    RTMP: ["-f", "flv"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +106,7 @@ def _argv(made: Clip, width: int, height: int) -> list[str]:
         *["-f", "lavfi", "-i", beeps, "-map", "0:v", "-map", "1:a"],
         *[*_VIDEO[made.codec], "-pix_fmt", "yuv420p", "-b:v", kbps, "-maxrate", kbps, "-bufsize", kbps],
         *["-g", str(_KEYFRAMES), "-keyint_min", str(_KEYFRAMES), "-threads", "2"],
-        *["-c:a", "libopus", "-b:a", "64k"],
-        *["-f", _CONTAINER[made.codec], "-live", "1", "-cluster_time_limit", "500"],
+        *[*_AUDIO[made.codec], *_CONTAINER[made.codec]],
         str(made.path),
     ]
 

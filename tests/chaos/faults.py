@@ -56,6 +56,7 @@ class Fault:
     act: Act
     lasts: float = 0.0
     whole: bool = False
+    inside: bool = False  # of the encoder alone: no publisher can notice it
     during: bool = False
     switch: bool = False  # two recordings, one after the other
     small_disk: bool = False
@@ -211,9 +212,15 @@ def step_clock(scene: Scene) -> None:
 
 
 FAULTS = (
-    Fault("encoder-killed", "the encoder is killed (SIGKILL)", kill_encoder),
-    Fault("encoder-stopped", "the encoder is stopped (SIGSTOP)", stop_encoder, lasts=8),
-    Fault("encoder-row", "the encoder is killed five times in a row", kill_encoder_in_a_row, lasts=10),
+    Fault("encoder-killed", "the encoder is killed (SIGKILL)", kill_encoder, inside=True),
+    Fault("encoder-stopped", "the encoder is stopped (SIGSTOP)", stop_encoder, lasts=8, inside=True),
+    Fault(
+        "encoder-row",
+        "the encoder is killed five times in a row",
+        kill_encoder_in_a_row,
+        lasts=10,
+        inside=True,
+    ),
     Fault("cut-1", "the connection is cut for 1 s", cut(1), lasts=1),
     Fault("cut-10", "the connection is cut for 10 s", cut(10), lasts=10),
     Fault("cut-50", "the connection is cut for 50 s", cut(50), lasts=50),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import ceil
 from random import Random
 
 from tests.chaos.cast import Cast
-from tests.chaos.clip import Clip, clip, joined
+from tests.chaos.clip import RTMP, Clip, clip, joined
 from tests.chaos.faults import Fault, Scene
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import Verdict, before_and_after
@@ -21,6 +21,7 @@ _START_SECONDS = 60.0
 _END_SECONDS = 90.0  # for the end, beyond the length of clip and fault
 _BROWSER_SECONDS = 20.0  # until a viewer sees the picture, on a busy machine
 _LENGTHS = 20  # seconds by which clips differ in length: making them takes all of the machine
+_RTMP_WINDOW = 3  # seconds: by RTMP nobody can say that this was all, so each broadcast ends in this way
 _MARGIN = 1.0  # seconds around a fault whose skew counts neither as before nor as after
 
 Say = Callable[[str], None]
@@ -93,8 +94,12 @@ class Result:
         return "\n".join([words, *damaged, *(f"    {one}" for one in self.trouble)])
 
 
-def settings(form: Form) -> dict[str, object]:
-    return {"encoder_ladder": form.ladder}
+def settings(form: Form, codecs: Iterable[str]) -> dict[str, object]:
+    """``codecs``: of all broadcasts that the server will have."""
+    made: dict[str, object] = {"encoder_ladder": form.ladder}
+    if RTMP in codecs:
+        made["ingest_resume_window"] = _RTMP_WINDOW
+    return made
 
 
 def clip_for(fault: Fault, codec: str, form: Form, *, watched: bool = False) -> Clip:

@@ -1,7 +1,8 @@
 """Which scenes are played when: in lanes side by side, each with one server after the other.
 
 Connections and encoders do not disturb one another, so their faults can share a server; a fault of
-nginx, of the daemon or of the machine has one to itself, with all three codecs on it at once.
+nginx, of the daemon or of the machine has one to itself, with all three codecs on it at once. Faults of
+the encoder strike RTMP publishers as well, on a server of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import zip_longest
 from random import Random
 from threading import Lock
 
-from tests.chaos.clip import CODECS, Clip
+from tests.chaos.clip import CODECS, RTMP, Clip
 from tests.chaos.faults import Fault
 from tests.chaos.play import FULL, QUICK, Form, Result, clip_for, play, settings
 from tests.chaos.stage import Stage
@@ -60,7 +61,14 @@ def short(faults: Sequence[Fault], seed: int, *, viewer: bool) -> Plan:
         Part(one, (CODECS[turn % len(CODECS)],), viewer=one.name in watched) for turn, one in enumerate(alone)
     ]
     whole = [Act((Part(one, CODECS, viewer=one.name in watched),)) for one in faults if one.whole]
-    return Plan(QUICK, ((Act(tuple(parts)),) if parts else (), tuple(whole)), seed)
+    acts = (Act(tuple(parts)),) if parts else ()
+    return Plan(QUICK, ((*acts, *by_rtmp(faults)), tuple(whole)), seed)
+
+
+def by_rtmp(faults: Sequence[Fault], number: int = 0) -> tuple[Act, ...]:
+    """What a publisher that keeps nothing has to outlive."""
+    parts = tuple(Part(one, (RTMP,), number) for one in faults if one.inside)
+    return (Act(parts),) if parts else ()
 
 
 def full(faults: Sequence[Fault], seed: int, times: int, *, quick: bool, viewer: bool) -> Plan:
@@ -71,6 +79,7 @@ def full(faults: Sequence[Fault], seed: int, times: int, *, quick: bool, viewer:
         chosen = [one for one in faults if one.whole == whole]
         acts = [[Act((Part(one, CODECS, number, viewer),)) for one in chosen] for number in range(rounds)]
         lanes.append(tuple(act for row in acts for act in row))
+    lanes[0] += tuple(act for number in range(times) for act in by_rtmp(faults, number))
     return Plan(QUICK if quick else FULL, tuple(lanes), seed)
 
 
@@ -106,7 +115,7 @@ def _act(act: Act, plan: Plan, say: Say) -> list[Result]:
     faults = [part.fault for part in act.parts]
     results: list[Result] = []
     stage = Stage(
-        settings(plan.form),
+        settings(plan.form, {codec for part in act.parts for codec in part.codecs}),
         small_disk=any(one.small_disk for one in faults),
         clock=any(one.clock for one in faults),
     )

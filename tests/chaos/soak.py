@@ -90,7 +90,7 @@ def growth(samples: list[tuple[float, float, int]], warm: float = _WARM) -> tupl
 def soak(minutes: float, form: Form, seed: int, say: Say) -> tuple[list[Result], str]:
     """Every broadcast of it, and the figures in words."""
     clips = [clip(codec, form.width, form.height, _CLIP) for codec in CODECS]
-    with Stage(settings(form), channels=len(CODECS) * (2 + round(minutes * 60 / _CLIP))) as stage:
+    with Stage(settings(form, CODECS), channels=len(CODECS) * (2 + round(minutes * 60 / _CLIP))) as stage:
         assert stage.process
         meter = Meter(stage.process.pid)
         measuring = Thread(target=meter.run, name="meter", daemon=True)

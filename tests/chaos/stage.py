@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import psutil
 
-from ingestd.ingest.credentials import Credentials
+from tests.support.accounts import make_channels, token_for
 from tests.support.server import wait_for
 
 LOOPBACK = "127.0.0.1"
@@ -93,9 +93,7 @@ class Stage:
 
     def _furnish(self) -> None:
         (self.data / "hls").mkdir(parents=True)
-        keys = {name: {"title": name, "stream_key": f"{name}-{os.urandom(16).hex()}"} for name in self._free}
-        (self.data / "channels.json").write_text(json.dumps(keys))
-        self.credentials = Credentials.open(self.data)
+        self._keys = make_channels(self.data, self._free)
         self._ports = _free_ports()
         if self._clock:
             self._clock.write_text("+0")
@@ -116,6 +114,11 @@ class Stage:
     def hls(self) -> str:
         return f"http://{LOOPBACK}:{self._ports[1]}"
 
+    @property
+    def rtmp(self) -> str:
+        """Where encoders publish."""
+        return f"rtmp://{LOOPBACK}:{self._ports[2]}/live"
+
     def channel(self) -> str:
         """One that nobody has used yet."""
         with self._lock:
@@ -123,9 +126,8 @@ class Stage:
 
     def secrets(self, channel: str) -> dict[str, str]:
         """The environment with which ``ingestd publish`` may publish there."""
-        key = self.credentials.channels[channel].stream_key
-        token = self.credentials.token(channel, _TOKEN_SECONDS)
-        return {"INGESTD_STREAM_KEY": key, "INGESTD_TOKEN": token}
+        token = token_for(self.data, channel, _TOKEN_SECONDS)
+        return {"INGESTD_STREAM_KEY": self._keys[channel], "INGESTD_TOKEN": token}
 
     # Its lives
 

@@ -8,16 +8,18 @@ import json
 import os
 import socket
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestd.cli import doctor
-from ingestd.doctor import machine, programs
+from ingestd.doctor import machine, programs, tls
 from ingestd.doctor.finding import Check, Finding, Status, Verdict, failed, ok, warning
 from ingestd.settings import Data, Encoder, Http, Nginx, Rtmp, Settings
 from tests.cli.sink import Ended, ingestd
+from tests.support.authority import Authority
 
 FREE = ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0"]
 
@@ -33,7 +35,7 @@ def findings(finished: Ended) -> dict[str, dict[str, str]]:
 
 
 def look(check: str, settings: Settings) -> Finding:
-    checks = {one.name: one for one in [*programs.CHECKS, *machine.CHECKS]}
+    checks = {one.name: one for one in [*programs.CHECKS, *tls.CHECKS, *machine.CHECKS]}
     return doctor.examine(checks[check], settings)
 
 
@@ -48,7 +50,7 @@ def test_this_machine(tmp_path: Path) -> None:
 
 def test_json_says_the_same(tmp_path: Path) -> None:
     told = findings(ask(*FREE, "--data-dir", str(tmp_path), "--json"))
-    assert len(told) == len([*programs.CHECKS, *machine.CHECKS])
+    assert len(told) == len([*programs.CHECKS, *tls.CHECKS, *machine.CHECKS])
     assert told["FFmpeg"]["status"] == "ok"
     assert told["nginx's rtmp module"]["status"] == "ok"
     for finding in told.values():
@@ -146,8 +148,8 @@ def test_too_little_room(tmp_path: Path) -> None:
 )
 def test_secrets_are_secret(mode: int, status: Status, tmp_path: Path) -> None:
     (tmp_path / "secret").touch(mode=0o600)
-    (tmp_path / "channels.json").touch()
-    (tmp_path / "channels.json").chmod(mode)
+    (tmp_path / "storage.key").touch()
+    (tmp_path / "storage.key").chmod(mode)
     finding = look("Secrets", Settings(data=Data(dir=tmp_path)))
     assert finding.status is status
     assert ("chmod 600" in finding.remedy) == (status is Status.FAILED)
@@ -211,6 +213,41 @@ def test_a_module_that_is_not_there(tmp_path: Path) -> None:
     assert "not found" in look("nginx", settings).detail
 
 
+def test_a_server_that_others_could_reach_without_tls() -> None:
+    finding = look("TLS", Settings(http=Http(bind="0.0.0.0")))
+    assert finding.status is Status.FAILED
+    assert "http.tls_certificate" in finding.remedy and "--insecure" in finding.remedy
+    for safe in (Http(), Http(bind="0.0.0.0", insecure=True)):
+        assert look("TLS", Settings(http=safe)).status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "words"),
+    [(90, Status.OK, "until"), (3, Status.WARNING, "3 days"), (-1, Status.FAILED, "expired")],
+)
+def test_a_certificate_that_runs_out(days: int, status: Status, words: str, tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    Authority().issue(chain, key, timedelta(days=days, hours=1))
+    http = Http(tls_certificate=chain, tls_key=key)
+    finding = look("Certificate", Settings(http=http))
+    assert finding.status is status
+    assert words in finding.detail
+    Authority().issue(tmp_path / "other.pem", key)
+    finding = look("Certificate", Settings(http=http))
+    assert finding.status is Status.FAILED
+    assert "not the key" in finding.detail
+
+
+def test_rtmps_takes_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "not needed" in look("nginx's stream module", Settings()).detail
+    wanted = Settings(rtmp=Rtmp(tls_port=1936))
+    assert look("nginx's stream module", wanted).status is Status.OK
+    monkeypatch.setattr(tls, "find_stream_module", lambda: None)
+    finding = look("nginx's stream module", wanted)
+    assert finding.status is Status.FAILED
+    assert "libnginx-mod-stream" in finding.remedy
+
+
 def test_a_check_that_raises_and_one_that_hangs_stop_no_other() -> None:
     released = threading.Event()
 
@@ -232,6 +269,7 @@ def test_a_check_that_raises_and_one_that_hangs_stop_no_other() -> None:
 def test_warnings_are_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(programs, "CHECKS", (Check("a", lambda _: warning("slow", "make it fast")),))
     monkeypatch.setattr(machine, "CHECKS", (Check("b", lambda _: ok("fine")),))
+    monkeypatch.setattr(tls, "CHECKS", ())
     monkeypatch.setattr(os, "environ", {**os.environ})
     assert run() == 0
     monkeypatch.setattr(machine, "CHECKS", (Check("b", lambda _: failed("bad", "mend it")),))

@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
 from ingestd.publish.errors import Exit
-from tests.cli.sink import RECORDINGS, VP8, Ended, Fault, Origin, Sink, ingestd, listening
-
-KEY, TOKEN = "stream-key-of-the-test", "token.of.the-test"
-SECRETS = {"INGESTD_STREAM_KEY": KEY, "INGESTD_TOKEN": TOKEN}
-CLEAN = sorted(path.stem for path in RECORDINGS.glob("*.json"))
-DATA = VP8.read_bytes()
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(test)
-
-
-async def sent(sink: Sink, *words: str, file: Path = VP8) -> Ended:
-    return await ingestd("publish", str(file), "--server", sink.url, "--speed", "0", *words, **SECRETS)
-
-
-def after(*faults: Fault, words: tuple[str, ...] = (), file: Path = VP8) -> tuple[Origin, Ended]:
-    """What arrived, over connections that end like this, and how it ended."""
-    sink = Origin(faults=list(faults))
-
-    async def test() -> Ended:
-        async with listening(sink):
-            return await sent(sink, *words, file=file)
-
-    finished = asyncio.run(test())
-    assert "Traceback" not in finished.err
-    return sink, finished
-
-
-def kinds(sink: Origin) -> list[str]:
-    return [said["type"] for said in sink.said]
+from tests.cli.sending import SECRETS, after, run, sent
+from tests.cli.sink import RECORDINGS, VP8, Fault, Origin, Sink, ingestd, listening
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
-from ingestd.ingest.credentials import Credentials
+from tests.support.accounts import key_of, make_channels, token_for
 
 PATIENCE = 60.0  # seconds: generous, for a machine that is busy with other things
 
@@ -54,9 +54,8 @@ class Server:
 
     def on(self, channel: str) -> Server:
         """The same server with another channel's key and token."""
-        credentials = Credentials.open(self.data)
-        key = credentials.channels[channel].stream_key
-        return replace(self, channel=channel, stream_key=key, token=credentials.token(channel, 3600))
+        key, token = key_of(self.data, channel), token_for(self.data, channel)
+        return replace(self, channel=channel, stream_key=key, token=token)
 
     @property
     def ws(self) -> str:
@@ -133,17 +132,18 @@ def running(
     """Start a server, stop it with SIGTERM, and check that it leaves no process behind.
 
     ``settings`` are environment variables without their prefix: ``hls_window=5``. With more
-    ``channels`` than one there are demo, demo1, demo2 …, with keys in channels.json.
+    ``channels`` than one there are demo, demo1, demo2 …
     """
     # not pytest's own directory: that one is closed to nginx's unprivileged workers
     root = Path(tempfile.mkdtemp(prefix="ingestd-test-"))
     root.chmod(0o755)
     directory = data or root / "data"
     if channels > 1:
-        _make_channels(directory, channels)
+        make_channels(directory, ["demo", *(f"demo{number}" for number in range(1, channels))])
     ready, log = root / "ready.json", root / "log"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
     environment["INGESTD_INGEST_MAX_LOAD"] = "0"  # a busy machine is no reason to refuse a test
+    environment["INGESTD_AUTH_FAILURES"] = "100000"  # one test's wrong keys do not count against another
     environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
     command = [
         sys.executable,
@@ -175,15 +175,6 @@ def running(
             assert "Traceback" not in log.read_text(), log.read_text()[-4000:]
     finally:
         shutil.rmtree(root, ignore_errors=True)
-
-
-def _make_channels(directory: Path, count: int) -> None:
-    directory.mkdir(parents=True)
-    names = ["demo", *(f"demo{number}" for number in range(1, count))]
-    entries = {
-        name: {"title": name.title(), "stream_key": f"{name}-{os.urandom(16).hex()}"} for name in names
-    }
-    (directory / "channels.json").write_text(json.dumps(entries))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -68,6 +68,12 @@ def test_unknown_things_get_json_errors(server: Server) -> None:
     assert server.get("/api/v1/channels/demo21") == {
         "channel": "demo21",
         "title": "Demo21",
+        "description": "",
+        "private": False,
+        "record": False,
+        "owner": None,
+        "may": {"publish": False, "manage": False},
+        "rtmp": None,
         "broadcast": None,
     }
 
@@ -84,7 +90,7 @@ def test_nginx_serves_what_it_should_and_nothing_else(server: Server) -> None:
     ended = channel.wait_state("ended", "failed")
     playlist = httpx.get(server.hls + ended["hls"])
     assert playlist.headers["content-type"] == "application/vnd.apple.mpegurl"
-    assert playlist.headers["cache-control"] == "no-cache"
+    assert playlist.headers["cache-control"] == "public, no-cache"
     assert playlist.headers["access-control-allow-origin"] == "*"
     segment = httpx.get(f"{server.hls}/hls/demo22/{ended['id']}/360p/0-0.ts")
     assert segment.headers["content-type"] == "video/mp2t"

@@ -35,7 +35,7 @@ def closed(connection: ClientConnection, *messages: bytes | str, wait: float = 3
 def test_handshake_refusals_are_http_with_a_reason(server: Server) -> None:
     other = server.on("demo1")
     expired = jwt.encode(
-        {"aud": "ingestd", "scope": "publish", "channel": "demo", "iat": 1, "exp": 2},
+        {"aud": "ingestd", "scope": "publish", "channel": "demo", "iat": 1, "exp": 2, "jti": "1"},
         (server.data / "secret").read_text().strip(),
         "HS256",
     )

@@ -55,7 +55,7 @@ def test_the_ready_file_says_everything_and_is_private() -> None:
         assert facts["channel"] == "demo"
         for entry in (facts["http"], facts["hls"]):
             assert httpx.get(f"{entry}/healthz").json() == {"status": "ok"}
-        for name in ("secret", "channels.json"):
+        for name in ("secret", "storage.key", "demo.key", "ingestd.db"):
             assert stat.S_IMODE((server.data / name).stat().st_mode) == 0o600
 
 
@@ -173,7 +173,8 @@ def test_two_servers_do_not_share_a_data_directory(place: Path) -> None:
 
 
 def test_serve_works_with_an_nginx_of_somebody_else(place: Path) -> None:
-    data, http_port, hls_port, rtmp_port = place / "data", *(str(free_port("127.0.0.1")) for _ in range(3))
+    http_port, hls_port, rtmp_port, internal = (str(free_port("127.0.0.1")) for _ in range(4))
+    data = place / "data"
     for name in ("hls/public", "hls/private", "nginx"):
         (data / name).mkdir(parents=True)
     module = find_rtmp_module("")
@@ -183,16 +184,21 @@ def test_serve_works_with_an_nginx_of_somebody_else(place: Path) -> None:
         hls=data / "hls",
         rtmp_module=module,
         rtmp_listen=f"127.0.0.1:{rtmp_port}",
+        rtmp_internal=f"127.0.0.1:{internal}",
         rtmp_publishers="127.0.0.1",
+        callbacks=f"http://127.0.0.1:{http_port}/internal/secret-of-both/rtmp",
+        watch=f"http://127.0.0.1:{http_port}/internal/secret-of-both/watch",
         hls_listen=f"127.0.0.1:{hls_port}",
         http_address=f"127.0.0.1:{http_port}",
         segment_ms=1000,
         user="user root;" if os.geteuid() == 0 else "",
     )
     (data / "nginx.conf").write_text(render(values))
+    (data / "nginx.secret").write_text("secret-of-both")
     ready = place / "ready.json"
     command = [sys.executable, "-m", "ingestd", "serve", "--data-dir", str(data), "--ready-file", str(ready)]
     command += ["--http-port", http_port, "--hls-port", hls_port, "--rtmp-port", rtmp_port]
+    command += ["--set", f"rtmp.internal_port={internal}"]
     settings = {f"INGESTD_{key.upper()}": str(value) for key, value in SMALL.items()}
     path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
     with (place / "log").open("wb") as log:

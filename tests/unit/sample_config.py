@@ -36,7 +36,7 @@ def text() -> str:
         if section != last:
             parts.append(f"\n[{section}]\n")
             last = section
-        parts.append(f"\n{_comment(_words(field))}{_line(key, field.default)}")
+        parts.append(f"\n{_comment(_words(field))}{_line(key, field)}")
     return "".join(parts)
 
 
@@ -61,10 +61,11 @@ def _comment(words: str) -> str:
     return textwrap.fill(words, COLUMNS, initial_indent="# ", subsequent_indent="# ") + "\n"
 
 
-def _line(key: str, default: Any) -> str:
+def _line(key: str, field: Any) -> str:
+    default = field.default
     if default is None:
-        return f'# {key} = "/srv/ingestd", for example\n'
-    if isinstance(default, tuple):
+        return f'# {key} = "{field.examples[0]}", for example\n'
+    if default and isinstance(default, tuple) and isinstance(default[0], Rung):
         rungs = (f"#{{ height = {rung.height}, bitrate = {rung.bitrate} }},\n" for rung in default)
         return f"#{key} = [\n{''.join(rungs)}#]\n"
     return f"#{key} = {json.dumps(default)}\n"

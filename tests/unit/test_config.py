@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingestd.errors import StartError
-from ingestd.nginx.config import NginxValues, find_rtmp_module, render, resource
+from ingestd.nginx.config import NginxValues, find_rtmp_module, find_stream_module, render, resource
 
 MODULE = find_rtmp_module("")
 VALUES = NginxValues(
@@ -19,30 +20,49 @@ VALUES = NginxValues(
     hls=Path("/srv/hls"),
     rtmp_module=Path("/usr/lib/nginx/modules/ngx_rtmp_module.so"),
     rtmp_listen="127.0.0.1:1935",
+    rtmp_internal="127.0.0.1:1936",
     rtmp_publishers="127.0.0.1",
+    callbacks="http://127.0.0.1:4000/internal/secret/rtmp",
+    watch="http://127.0.0.1:4000/internal/secret/watch",
     hls_listen="127.0.0.1:8080",
     http_address="127.0.0.1:4000",
     segment_ms=1000,
 )
+TLS = {
+    "certificate": Path("/srv/nginx/tls.pem"),
+    "stream_module": find_stream_module(),
+    "rtmps_listen": "127.0.0.1:18936",
+    "rtmps_inner": "127.0.0.1:18937",
+}
 
 
 def changed(field: str, value: Any) -> NginxValues:
-    return replace(VALUES, **{field: value})
+    return replace(VALUES, **TLS | {field: value})
 
 
-def test_every_name_of_the_template_is_filled_in() -> None:
-    text = render(VALUES)
+@pytest.mark.parametrize("more", [{}, TLS])
+def test_every_name_of_the_template_is_filled_in(more: dict[str, Any]) -> None:
+    text = render(replace(VALUES, **more))
     assert "{{" not in text
     assert "}}" not in text
 
 
+def test_tls_and_rtmps_are_there_only_where_they_are_wanted() -> None:
+    assert not re.search("ssl|stream {|stream_module", render(VALUES))
+    text = render(replace(VALUES, certificate=Path("/srv/nginx/tls.pem")))
+    assert "listen 127.0.0.1:8080 ssl http2;" in text
+    assert "listen 127.0.0.1:8080;" not in text
+    assert not re.search("stream {|stream_module|proxy_protocol", text)
+
+
 @pytest.mark.parametrize("field", [field.name for field in fields(NginxValues)])
 def test_every_value_stands_in_the_configuration(field: str) -> None:
-    marked = {"segment_ms": 31337, "connections": 31337}.get(field, f"/mark-of-{field}")
-    assert str(marked) in render(changed(field, marked))
+    kind = type(getattr(replace(VALUES, **TLS), field))  # type: ignore[arg-type]
+    mark = "31337" if kind is int else f"/mark-of-{field}"
+    assert mark in render(changed(field, (mark,) if kind is tuple else mark))
 
 
-@pytest.mark.parametrize("where", ["directory", "hls", "rtmp_module"])
+@pytest.mark.parametrize("where", ["directory", "hls", "rtmp_module", "certificate", "stream_module"])
 @pytest.mark.parametrize("character", list(" \t\n;{}\"'$\\#"))
 def test_a_path_that_nginx_could_misread_is_refused(where: str, character: str) -> None:
     with pytest.raises(StartError, match="choose a path without blanks"):
@@ -55,7 +75,8 @@ def test_a_path_with_other_letters_is_taken() -> None:
 
 @pytest.mark.skipif(MODULE is None, reason="nginx's rtmp module is not installed")
 @pytest.mark.parametrize("listen", ["127.0.0.1:18080", "[::1]:18080"], ids=["ipv4", "ipv6"])
-def test_nginx_takes_the_configuration(tmp_path: Path, listen: str) -> None:
+@pytest.mark.parametrize("more", [{}, TLS], ids=["plain", "tls"])
+def test_nginx_takes_the_configuration(tmp_path: Path, listen: str, more: dict[str, Any]) -> None:
     assert MODULE is not None
     directory, hls = tmp_path / "nginx", tmp_path / "hls"
     directory.mkdir()
@@ -65,8 +86,11 @@ def test_nginx_takes_the_configuration(tmp_path: Path, listen: str) -> None:
         directory=directory,
         hls=hls,
         rtmp_module=MODULE,
-        rtmp_listen="127.0.0.1:18935",
+        rtmp_listen="0.0.0.0:18935",
+        rtmp_internal="127.0.0.1:18936",
+        rtmp_relay="listen 127.0.0.1:18935;",
         hls_listen=listen,
+        **more,
     )
     config = directory / "nginx.conf"
     config.write_text(render(values))

@@ -10,17 +10,18 @@ from ingestd.errors import ANSWERS, Code, IngestdError, Refusal, Refused, Settin
 
 # What other programs rely on, beside the HTTP status of a refusal before the upgrade.
 CLOSE_CODES = {
-    4400: {Code.MALFORMED},
+    4400: {Code.MALFORMED, Code.INVALID},
     4401: {Code.UNAUTHENTICATED, Code.TOKEN_MISSING, Code.TOKEN_EXPIRED},
     4403: {Code.FORBIDDEN},
-    4404: {Code.NO_SUCH_CHANNEL, Code.NO_SUCH_BROADCAST},
+    4404: {Code.NO_SUCH_CHANNEL, Code.NO_SUCH_BROADCAST, Code.NOT_FOUND},
     4408: {Code.TIMEOUT},
-    4409: {Code.CONFLICT},
+    4409: {Code.CONFLICT, Code.EXISTS},
     4413: {Code.TOO_LARGE},
     4415: {Code.UNSUPPORTED},
+    4429: {Code.TOO_MANY},
     1011: {Code.INTERNAL},
     1012: {Code.RESTARTING},
-    1013: {Code.NO_CAPACITY},
+    1013: {Code.NO_CAPACITY, Code.UNAVAILABLE},
 }
 
 

@@ -443,7 +443,7 @@ LADDERS = ((R720, R480, R360), (R720, R360), (R720,))
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_every_frame_is_listed_once_whatever_is_closed_when_and_however_often_it_is_cut(
     data: st.DataObject,
 ) -> None:

@@ -271,13 +271,15 @@ class Wire:
     async def resumable(self) -> Wire:
         await self.socket.accept()
         names = (self.channel, "Title")
-        self._start(ResumableConnection(self.socket, names, self.registry, Patience(1 << 20, 60.0)))
+        self._start(
+            ResumableConnection(self.socket, names, self.registry, Patience(1 << 20, 60.0), lambda: None)
+        )
         return self
 
     async def plain(self) -> Wire:
         await self.socket.accept()
         publication = self.registry.claim(self.channel, "Title")
-        self._start(PlainConnection(self.socket, publication, Patience(1 << 20, 60.0), {}))
+        self._start(PlainConnection(self.socket, publication, Patience(1 << 20, 60.0), {}, lambda: None))
         return self
 
     def _start(self, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.broadcast.failures import Reason
@@ -121,11 +121,13 @@ def test_a_real_command_line_is_told_as_it_is_but_for_paths() -> None:
     assert harmless(command) == ("ffmpeg", *command[1:])
 
 
+@settings(max_examples=30)
 @given(REPORTS)
 def test_a_report_is_the_same_after_a_file(report: Report) -> None:
     assert Report.from_json(report.to_json()) == report
 
 
+@settings(max_examples=30)
 @given(
     st.text(max_size=50)
     | st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists).map(json.dumps)
@@ -135,6 +137,7 @@ def test_what_is_no_report_is_refused_as_a_value_error(text: str) -> None:
         Report.from_json(text)
 
 
+@settings(max_examples=30)
 @given(
     REPORTS,
     st.sampled_from([field.name for field in fields(Report)]),

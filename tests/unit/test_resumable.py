@@ -398,7 +398,7 @@ def test_cut_anywhere_over_several_connections_it_is_the_same_recording(
 _TEXTS = [START, STOP, epoch(1), epoch(2), '{"type":"resume","broadcast":"a","epoch":0}', "{", "5"]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.sampled_from(_TEXTS)
@@ -428,7 +428,7 @@ _json = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(["start", "resume", "epoch", "stop"]),
     st.dictionaries(st.sampled_from(["mime", "title", "takeover", "broadcast", "epoch", "offset"]), _json),

@@ -1,6 +1,6 @@
 // The link that lets someone broadcast: /broadcast#channel=…&streamKey=…&token=…
 
-/** @typedef {{ channel: string, streamKey: string, token: string }} Credentials */
+/** Without a stream key, the token alone says who it is. @typedef {{ channel: string, streamKey: string, token: string }} Credentials */
 /** @typedef {{ get: (key: string) => string | null, set: (key: string, value: string) => void, remove: (key: string) => void }} Store */
 
 const KEY = "credentials";
@@ -57,8 +57,8 @@ function recall(store) {
  */
 export function socketAddress(location, credentials) {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const query = new URLSearchParams({ streamKey: credentials.streamKey });
-  return `${scheme}//${location.host}/ws?${query}`;
+  const query = credentials.streamKey === "" ? "" : `?${new URLSearchParams({ streamKey: credentials.streamKey })}`;
+  return `${scheme}//${location.host}/ws${query}`;
 }
 
 /** @param {Credentials} credentials */

@@ -50,6 +50,7 @@ test("what is kept comes back whole, whatever stands in it", () => {
 test("the token goes as a subprotocol and never in the address", () => {
   assert.equal(socketAddress({ protocol: "https:", host: "h:1" }, given), "wss://h:1/ws?streamKey=k");
   assert.equal(socketAddress({ protocol: "http:", host: "h" }, given), "ws://h/ws?streamKey=k");
+  assert.equal(socketAddress({ protocol: "http:", host: "h" }, { ...given, streamKey: "" }), "ws://h/ws");
   assert.deepEqual(subprotocols(given), ["bearer.a.b.c"]);
   assert.deepEqual(subprotocols({ ...given, token: "" }), []);
 });

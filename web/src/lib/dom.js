@@ -69,3 +69,18 @@ export function inside(root, selector, kind) {
   if (element instanceof kind) return element;
   throw new Error(`no ${kind.name} at "${selector}"`);
 }
+
+/**
+ * An element with attributes and children.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}

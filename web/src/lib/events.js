@@ -1,5 +1,6 @@
 // What happens on the server, as it happens.
 import { backoff } from "./backoff.js";
+import { withToken } from "./watch-links.js";
 import { isOver } from "./words.js";
 
 /** @typedef {import("./types.js").Broadcast} Broadcast */
@@ -25,13 +26,13 @@ export class EventFeed {
   #environment;
 
   /**
-   * @param {{ channel?: string, onchange: (feed: EventFeed, fresh: boolean) => void }} options
-   *   `fresh` is true when the news was a whole snapshot
+   * @param {{ channel?: string, token?: string, onchange: (feed: EventFeed, fresh: boolean) => void }} options
+   *   `token`, where the channel is private; `fresh` is true when the news was a whole snapshot
    * @param {FeedEnvironment} [environment]
    */
-  constructor({ channel, onchange }, environment = browser()) {
+  constructor({ channel, token = "", onchange }, environment = browser()) {
     const filter = channel === undefined ? "" : `?channel=${encodeURIComponent(channel)}`;
-    this.#url = `/api/v1/events${filter}`;
+    this.#url = withToken(`/api/v1/events${filter}`, token); // an EventSource sends no header
     this.#onchange = onchange;
     this.#environment = environment;
     this.#open();

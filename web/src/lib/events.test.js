@@ -43,6 +43,13 @@ function begin() {
   return { clock, feed, news, source: () => /** @type {FakeEventSource} */ (FakeEventSource.all.at(-1)) };
 }
 
+test("a watch link's token goes with the question", () => {
+  FakeEventSource.all = [];
+  const environment = { EventSource: /** @type {any} */ (FakeEventSource), setTimeout: () => {} };
+  new EventFeed({ channel: "staff", token: "a.b.c", onchange: () => {} }, environment);
+  assert.equal(FakeEventSource.all[0]?.url, "/api/v1/events?channel=staff&token=a.b.c");
+});
+
 test("asks for one channel and keeps what it is told, newest first", () => {
   const { feed, source, news } = begin();
   assert.equal(source().url, "/api/v1/events?channel=a%20b");

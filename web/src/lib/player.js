@@ -111,6 +111,12 @@ export class Player {
     if (broadcast?.hls) this.#attach(broadcast.id, broadcast.hls);
   }
 
+  /** Nothing is played until there is news again. */
+  stop() {
+    this.#detach();
+    this.#settle();
+  }
+
   retry() {
     this.#recovery.played();
     this.load();

@@ -99,6 +99,13 @@ test("a new broadcast on the channel takes the place of the old", async () => {
   assert.equal(player.state, "loading");
 });
 
+test("stopped, it shows nothing and loads nothing", async () => {
+  const { player, engines } = await play();
+  player.stop();
+  assert.equal(player.state, "offline");
+  assert.deepEqual(engines[0]?.calls, ["destroy"]);
+});
+
 test("stands while interrupted, and plays on", async () => {
   const { player, video } = await play();
   player.update(broadcast({ state: "interrupted" }));

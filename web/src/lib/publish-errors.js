@@ -17,6 +17,8 @@ const MESSAGES = {
   recorder_failed: "The browser's recorder gave up. Try again, perhaps with a lower quality.",
   not_switched: "Nothing has changed: what was on air goes on.",
   source_ended: "The source is gone.",
+  signed_out: "You are not signed in any more. Sign in again, then go live.",
+  no_permission: "The server does not let you broadcast now.",
   bad_link: "The token has characters that no token has. Paste the whole broadcast link again.",
   unexpected: "Something unexpected went wrong in the browser.",
 };

@@ -23,7 +23,7 @@ import { Vault } from "./vault.js";
  * @typedef {object} Order
  * @property {() => Promise<Source>} openSource
  * @property {string} url
- * @property {string[]} protocols that carry the token
+ * @property {() => string[]} protocols that carry the token; asked for each connection, since it may be renewed
  * @property {number} bitrate of the video, in bits per second
  * @property {string} title
  * @property {boolean} takeover cut off whoever is live on the channel
@@ -230,7 +230,7 @@ export class Publisher {
     const supply = { at: backlog.at.bind(backlog), read: this.#vault.read.bind(this.#vault) };
     try {
       const hello = this.#hello();
-      this.#connection = new Connection({ url, protocols, hello, supply, listener: this.#listener() }, this.#environment);
+      this.#connection = new Connection({ url, protocols: protocols(), hello, supply, listener: this.#listener() }, this.#environment);
     } catch (error) {
       this.#fail(PublishError.from(error));
     }

@@ -285,7 +285,17 @@ test("a token that cannot be sent is a failure in words", async () => {
     }
   }
   const publisher = new Publisher(() => {}, { ...environment, WebSocket: /** @type {any} */ (Refusing) });
-  await publisher.start({ ...begin().order, url: "", protocols: ["bearer. "] });
+  await publisher.start({ ...begin().order, url: "", protocols: () => ["bearer. "] });
   assert.equal(publisher.errorCode, "bad_link");
   assert.equal(clock.pending, 0);
+});
+
+test("a token that was renewed meanwhile serves the next connection", async () => {
+  const { publisher, order, clock } = begin();
+  const tokens = ["old", "new"];
+  await publisher.start({ ...order, protocols: () => [`bearer.${tokens.shift()}`] });
+  FakeSocket.last.ready();
+  FakeSocket.last.lose(1006);
+  clock.advance(1000);
+  assert.deepEqual(FakeSocket.all.map(({ protocols }) => protocols.at(-1)), ["bearer.old", "bearer.new"]);
 });

@@ -51,7 +51,57 @@
  * @typedef {object} Channel
  * @property {string} channel
  * @property {string} title
+ * @property {string} [description]
+ * @property {boolean} [private]
+ * @property {boolean} [record]
+ * @property {string | null} [owner] told to who may publish there
+ * @property {{ publish: boolean, manage: boolean }} [may] what the person who asks may do there
+ * @property {{ server: string, tls_server: string | null }} [rtmp] for encoders; only to who may publish
  * @property {Broadcast | null} broadcast the newest, open or over
  */
+
+/** @typedef {"admin" | "broadcaster"} Role */
+
+/** All times are ISO 8601. @typedef {{ name: string, role: Role, disabled: boolean, created_at: string }} User */
+
+/** Who is signed in; `first_start`: the server was installed just now. @typedef {{ user: User | null, first_start: boolean }} SignedIn */
+
+/**
+ * A browser in which the person is signed in.
+ * @typedef {{ id: string, device: string, address: string, created_at: string, last_used_at: string, current: boolean }} DeviceSession
+ */
+
+/** @typedef {{ id: string, label: string, created_at: string, last_used_at: string | null, last_used_from: string | null }} StreamKey */
+
+/** A key or a token in clear is in the answer that makes it, and nowhere else. @typedef {StreamKey & { key: string }} FreshKey */
+
+/** @typedef {{ token: string, id: string, expires_at: string }} FreshToken */
+
+/**
+ * Another place to which a channel is pushed. Its own key is never told.
+ * @typedef {object} Target
+ * @property {string} id
+ * @property {string} url
+ * @property {string} rendition
+ * @property {boolean} [enabled]
+ * @property {string} state
+ * @property {string} [message] a plain sentence on the state
+ * @property {number | null} [bitrate] bits per second
+ * @property {number | null} [speed] 1 is real time
+ */
+
+/**
+ * What the publisher of a channel sends, and what it would better do.
+ * @typedef {object} SourceReport
+ * @property {string} kind the way by which it comes
+ * @property {{ codec?: string, width?: number, height?: number } | null} video
+ * @property {{ codec?: string, channels?: number, sample_rate?: number } | null} audio
+ * @property {number | null} bitrate bits per second
+ * @property {number | null} frame_rate
+ * @property {number | null} keyframe_distance seconds
+ * @property {string[]} advice sentences
+ */
+
+/** @typedef {{ id: number, at: string, who: string, action: string, subject: string, address: string, detail: string }} AuditEntry */
 
 export {};

@@ -1,21 +1,25 @@
 // The broadcast page: joins credentials, set-up, publisher and the server's news.
-import * as credentials from "../lib/credentials.js";
+import { fetchChannel } from "../lib/api.js";
 import { byId, setText, show } from "../lib/dom.js";
 import { EventFeed } from "../lib/events.js";
+import { settingsPlace } from "../lib/places.js";
 import { Publisher } from "../lib/publisher.js";
-import { preferences, secrets } from "../lib/store.js";
+import { fetchSession } from "../lib/session.js";
+import { preferences } from "../lib/store.js";
 import { WakeLock } from "../lib/wake-lock.js";
+import { Access } from "./broadcast-access.js";
 import { Setup } from "./broadcast-setup.js";
 import { renderServer, renderStatistics, renderStatus } from "./broadcast-view.js";
 
-/** @typedef {import("../lib/credentials.js").Credentials} Credentials */
+/** @typedef {import("../lib/permission.js").Permission} Permission */
 
 const STATISTICS_EVERY_MS = 500;
 const COPIED_FOR_MS = 2000;
+const FRESHEN_EVERY_MS = 60_000;
 /** In these the source is closed, or about to be. */
 const RELEASING = new Set(["stopping", "ended", "failed"]);
 
-/** @type {Credentials | null} */
+/** @type {Permission | null} */
 let allowed = null;
 /** @type {EventFeed | null} */
 let feed = null;
@@ -29,6 +33,7 @@ const title = byId("title", HTMLInputElement);
 const setup = new Setup({ problem: showProblem, switched: (source, bitrate) => publisher.switchTo(source, bitrate) });
 const wakeLock = new WakeLock();
 const publisher = new Publisher(changed);
+const access = new Access(usePermission);
 
 function changed() {
   const { active, state } = publisher;
@@ -60,17 +65,25 @@ function goLiveWished(event) {
 
 /** @param {boolean} takeover cut off whoever is live on the channel */
 function goLive(takeover) {
-  if (allowed === null) return;
+  const permission = allowed;
+  if (permission === null) return;
   problem = null;
   preferences.set("title", title.value);
   publisher.start({
-    openSource: () => setup.open(),
-    url: credentials.socketAddress(location, allowed),
-    protocols: credentials.subprotocols(allowed),
+    openSource: () => openSource(permission),
+    url: permission.url,
+    protocols: () => permission.protocols,
     bitrate: setup.bitrate,
     title: title.value.trim(),
     takeover,
   });
+}
+
+/** The source comes first: browsers open a screen only at once after a press. @param {Permission} permission */
+async function openSource(permission) {
+  const source = await setup.open();
+  await permission.freshen();
+  return source;
 }
 
 /** What could not be delivered is given up only by a second, deliberate press. */
@@ -79,14 +92,19 @@ function stopPressed() {
   else publisher.stop();
 }
 
-/** @param {Credentials | null} next */
-function useCredentials(next) {
+/** @param {Permission | null} next */
+function usePermission(next) {
   allowed = next;
-  show(byId("credentials-form", HTMLElement), next === null);
   show(byId("studio", HTMLElement), next !== null);
   feed?.close();
   feed = null;
   if (next !== null) enter(next.channel);
+  freshen();
+}
+
+/** Ahead of time, so that going live need not wait, and neither a connection that is lost. */
+function freshen() {
+  allowed?.freshen().catch(() => {}); // going live says what is wrong
 }
 
 /** @param {string} channel */
@@ -97,33 +115,20 @@ function enter(channel) {
   link.href = address;
   setText(link, address.replace(/^https?:\/\//, ""));
   if (channel !== "") feed = new EventFeed({ channel, onchange: render });
+  void renderPrivate(channel);
   render();
   setup.previewIfAllowed();
 }
 
-/** @param {SubmitEvent} event */
-function credentialsGiven(event) {
-  event.preventDefault();
-  const given = credentials.parse(byId("link", HTMLInputElement).value) ?? byHand();
-  const problem = byId("credentials-error", HTMLElement);
-  show(problem, given === null);
-  if (given === null) return setText(problem, "There is no stream key in this link. Paste the whole of it, from http to its very end.");
-  credentials.keep(secrets, given);
-  useCredentials(given);
-  byId("content", HTMLElement).focus({ preventScroll: true });
-}
-
-function byHand() {
-  const [channel, streamKey, token] = ["channel", "key", "token"].map((id) => byId(id, HTMLInputElement).value.trim());
-  if (!streamKey) return null;
-  return { channel: channel ?? "", streamKey, token: token ?? "" };
-}
-
-function forgetCredentials() {
-  credentials.forget(secrets);
-  byId("credentials-form", HTMLFormElement).reset();
-  useCredentials(null);
-  byId("link", HTMLInputElement).focus();
+/** Viewers of a private channel need more than its address. Only who is signed in is told of it. @param {string} channel */
+async function renderPrivate(channel) {
+  const note = byId("private-note", HTMLElement);
+  show(note, false);
+  const { user } = await fetchSession().catch(() => ({ user: null }));
+  if (user === null || channel === "") return;
+  const found = await fetchChannel(channel).catch(() => null);
+  byId("settings-link", HTMLAnchorElement).href = `${settingsPlace(channel)}#links`;
+  show(note, found?.private === true && allowed?.channel === channel);
 }
 
 async function copyLink() {
@@ -151,8 +156,7 @@ function drawLevel() {
 
 /** Another link was opened in this tab. While live it is only kept, for the next time. */
 function linkOpened() {
-  const given = credentials.take(secrets, location, history);
-  if (!publisher.active) useCredentials(given);
+  access.linkOpened(publisher.active);
 }
 
 /** @param {BeforeUnloadEvent} event */
@@ -164,8 +168,6 @@ title.value = preferences.get("title") ?? "";
 byId("setup", HTMLFormElement).addEventListener("submit", goLiveWished);
 byId("stop", HTMLButtonElement).addEventListener("click", stopPressed);
 byId("take-over", HTMLButtonElement).addEventListener("click", () => goLive(true));
-byId("credentials-form", HTMLFormElement).addEventListener("submit", credentialsGiven);
-byId("other-link", HTMLButtonElement).addEventListener("click", forgetCredentials);
 byId("copy", HTMLButtonElement).addEventListener("click", copyLink);
 byId("mute-mic", HTMLButtonElement).addEventListener("click", toggleMute);
 addEventListener("beforeunload", beforeLeaving);
@@ -173,5 +175,6 @@ addEventListener("pagehide", () => publisher.leave());
 addEventListener("online", () => publisher.hurry());
 addEventListener("hashchange", linkOpened);
 setInterval(() => renderStatistics(publisher, setup.picture), STATISTICS_EVERY_MS);
-useCredentials(credentials.take(secrets, location, history));
+setInterval(freshen, FRESHEN_EVERY_MS);
+void access.begin();
 drawLevel();

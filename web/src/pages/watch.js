@@ -1,10 +1,14 @@
 // The watch page: joins a channel's news, the player, and what is said about both.
-import { ApiError, fetchChannel } from "../lib/api.js";
+import { ApiError, call, channelPath, fetchChannel } from "../lib/api.js";
 import { byId, setAttribute, setText, show } from "../lib/dom.js";
 import { createEngine } from "../lib/engine.js";
 import { EventFeed } from "../lib/events.js";
 import { secondsSince, span } from "../lib/format.js";
+import { channelIn, signInPlace } from "../lib/places.js";
 import { Player } from "../lib/player.js";
+import { fetchSession } from "../lib/session.js";
+import { secrets } from "../lib/store.js";
+import { forgetToken, keepToken, takeToken, throughToken, tokenIn } from "../lib/watch-links.js";
 import { describe, isOver, titleOf, troubleWords } from "../lib/words.js";
 import { Controls } from "./watch-controls.js";
 
@@ -12,34 +16,90 @@ import { Controls } from "./watch-controls.js";
 /** @typedef {import("../lib/types.js").Channel} Channel */
 
 const TICK_MS = 1000;
+const ASK_AGAIN_MS = 5000;
+const OWN_SECONDS = 3600; // for which a token is good that this page makes for itself
 
-const channel = decodeURIComponent(location.pathname.replace(/^\/watch\//, "").replace(/\/$/, ""));
+const channel = channelIn(location.pathname);
+const token = takeToken(secrets, channel, location, history);
 const video = byId("player", HTMLVideoElement);
 
 /** @type {Channel | null} */
 let known = null;
+let askedAt = 0;
 let unknownChannel = "";
+/** Why this channel, which is private, is not shown. */
+let locked = "";
 /** @type {Controls | null} */
 let controls = null;
 
-const player = new Player(video, createEngine, () => render());
+const player = new Player(video, (shown, url, events) => createEngine(shown, url, events, guard()), () => render());
 controls = new Controls(player);
-const feed = new EventFeed({ channel, onchange: (_, fresh) => newsCame(fresh) });
+const feed = new EventFeed({ channel, token, onchange: (_, fresh) => newsCame(fresh) });
 
 /** A snapshot names what is open. What the channel is, and what it showed last, is asked for. @param {boolean} fresh */
 async function newsCame(fresh) {
-  if (fresh) await askForChannel();
+  if (fresh || known === null) await askForChannel();
   if (feed.state === "open") player.update(newest());
   render();
 }
 
 async function askForChannel() {
+  askedAt = Date.now();
   try {
-    known = await fetchChannel(channel);
+    known = await fetchChannel(channel, token);
     unknownChannel = "";
   } catch (error) {
-    if (error instanceof ApiError && error.code === "no_such_channel") unknownChannel = error.message;
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code === "no_such_channel") unknownChannel = error.message;
+    if (error.status === 401 || error.status === 403) await lock(error);
   }
+}
+
+/** A private channel, and nothing that opens it. @param {ApiError} error */
+async function lock(error) {
+  if (locked !== "") return;
+  feed.close();
+  const { user } = await fetchSession().catch(() => ({ user: null }));
+  show(byId("or-sign-in", HTMLElement), user === null);
+  byId("sign-in", HTMLAnchorElement).href = signInPlace(location);
+  locked = token === "" ? "Open the watch link that you were given, or paste it here." : `Your watch link does not work any more: ${error.message}`;
+  forgetToken(secrets, channel);
+  player.stop();
+}
+
+/** What no event tells: that the picture stands, or that a private channel is closed to this viewer by now. */
+async function tick() {
+  player.tick();
+  const stands = player.state === "loading" || player.state === "error";
+  if (!stands || !known?.private || locked !== "" || Date.now() - askedAt < ASK_AGAIN_MS) return;
+  await askForChannel();
+  render();
+}
+
+/** @param {SubmitEvent} event */
+function linkGiven(event) {
+  event.preventDefault();
+  const given = tokenIn(byId("watch-link", HTMLInputElement).value);
+  show(byId("link-problem", HTMLElement), given === "");
+  if (given === "") return;
+  keepToken(secrets, channel, given);
+  location.reload(); // everything here begins with the token
+}
+
+function guard() {
+  return known?.private || token !== "" ? { token, another: mint } : null;
+}
+
+/** Who may broadcast here needs no link, but nginx may answer at another port than this page's. */
+async function mint() {
+  if (!known?.may?.publish) return "";
+  const made = await call("POST", channelPath(channel, "tokens"), { scope: "watch", lifetime: OWN_SECONDS });
+  return made.token;
+}
+
+/** @param {Broadcast | null} broadcast */
+function posterOf(broadcast) {
+  return broadcast?.poster ? throughToken(broadcast.poster, token) : "";
 }
 
 /** @returns {Broadcast | null} */
@@ -59,7 +119,9 @@ function render() {
   const status = byId("state", HTMLElement);
   setAttribute(status, "data-state", state);
   setText(status, statusWords());
-  show(byId("feed-lost", HTMLElement), feed?.state === "lost");
+  show(byId("feed-lost", HTMLElement), feed?.state === "lost" && locked === "");
+  show(byId("link-form", HTMLElement), locked !== "");
+  byId("theatre", HTMLElement).classList.toggle("locked", locked !== "");
   controls?.render();
 }
 
@@ -69,7 +131,7 @@ function renderAbout(broadcast) {
   const title = broadcast === null || over ? known?.title || channel : titleOf(broadcast);
   setText(byId("title", HTMLElement), title);
   document.title = `${title} · ingestd`;
-  setText(byId("channel-name", HTMLElement), channel);
+  setText(byId("channel-name", HTMLElement), title === channel ? "" : channel);
   setText(byId("since", HTMLElement), broadcast === null ? "" : sinceWords(broadcast));
   const badge = byId("badge", HTMLElement);
   show(badge, !over);
@@ -99,6 +161,7 @@ function curtainWords() {
   const again = broadcast?.hls && isOver(broadcast) ? "Watch the recording" : "";
   const byItself = "This page starts by itself when the broadcast begins.";
   if (state === "ended") return { title: "The broadcast is over", words: "Thank you for watching.", action: again };
+  if (locked !== "") return { title: "This channel is private", words: locked, action: "" };
   if (state === "error") return { title: "This cannot be played now", words: "Playing failed several times in a row. Check your connection, then try again.", action: "Retry" };
   if (state === "loading") return { title: "Loading…", words: "", action: "" };
   if (unknownChannel !== "") return { title: "No such channel", words: "Check the address, or see who is live now.", action: "" };
@@ -117,14 +180,14 @@ function renderCurtain() {
   setText(byId("curtain-action", HTMLElement), action);
   show(byId("curtain-action", HTMLElement), action !== "");
   const poster = byId("poster", HTMLImageElement);
-  if (broadcast?.poster) setAttribute(poster, "src", broadcast.poster);
+  if (broadcast?.poster) setAttribute(poster, "src", posterOf(broadcast));
 }
 
 function renderWaiting() {
   const { state, broadcast } = player;
   show(byId("waiting", HTMLElement), state === "loading" || state === "interrupted");
   setText(byId("waiting-words", HTMLElement), state === "interrupted" && broadcast ? troubleWords(broadcast) : "");
-  if (state === "loading" && broadcast?.poster && !video.poster) video.poster = broadcast.poster;
+  if (state === "loading" && broadcast?.poster && !video.poster) video.poster = posterOf(broadcast);
 }
 
 function curtainAction() {
@@ -136,6 +199,7 @@ function curtainAction() {
 const poster = byId("poster", HTMLImageElement);
 poster.onload = () => show(poster, true);
 poster.onerror = () => show(poster, false);
+byId("link-form", HTMLFormElement).addEventListener("submit", linkGiven);
 byId("curtain-action", HTMLButtonElement).addEventListener("click", curtainAction);
-setInterval(() => player.tick(), TICK_MS);
+setInterval(tick, TICK_MS);
 render();

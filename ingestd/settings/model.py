@@ -1,28 +1,14 @@
-"""Every setting: its unit, default and effect stand at its field.
-
-One TOML file, overridden by ``INGESTD_<SECTION>_<KEY>`` environment variables, overridden by
-flags. :func:`load` merges the three and names key, value, what is allowed and
-where it stood whenever something cannot be used.
-"""
+"""Every setting: its unit, default and effect stand at its field."""
 
 from __future__ import annotations
 
-import os
-import re
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
-from ingestd.errors import SettingsError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365)]
-
-_ENV_PREFIX = "INGESTD_"
-_NOT_SETTINGS = {"INGESTD_CONFIG", "INGESTD_STREAM_KEY", "INGESTD_TOKEN"}
 
 
 class _Section(BaseModel):
@@ -32,6 +18,7 @@ class _Section(BaseModel):
 class Data(_Section):
     dir: Path | None = Field(
         None,
+        examples=["/srv/ingestd"],
         description="Directory of secrets, nginx's files and HLS. Default: /var/lib/ingestd as root,"
         " else $XDG_STATE_HOME/ingestd or ~/.local/state/ingestd.",
     )
@@ -46,6 +33,39 @@ class Data(_Section):
     )
 
 
+class Database(_Section):
+    url: str = Field(
+        "",
+        description="Where people, channels and keys are kept: postgresql://USER:PASSWORD@HOST/NAME."
+        " Default: a SQLite file in the data directory.",
+    )
+
+
+class Auth(_Section):
+    secret: str = Field(
+        "",
+        description="Secret that signs tokens, at least 32 random characters. Default: made at the first"
+        " start and kept in the data directory.",
+    )
+    previous_secret: str = Field(
+        "", description="The secret before that one: its tokens stay good until they expire."
+    )
+    issuer: str = Field("", description="`iss` of our tokens, and the only one that is taken; empty: any.")
+    audience: str = Field("ingestd", min_length=1, description="`aud` that a token has to name.")
+    jwks_url: str = Field(
+        "",
+        description="Where an outside identity provider publishes its keys (JWKS); empty: there is none.",
+    )
+    session_lifetime: Seconds = Field(
+        30 * 86400.0, description="Seconds after its last use for which a sign-in is good."
+    )
+    failures: int = Field(
+        10,
+        ge=1,
+        description="Wrong passwords, keys or tokens a minute, by address and by account (429 beyond).",
+    )
+
+
 class Http(_Section):
     bind: str = Field("127.0.0.1", description="Address on which pages, API and HLS are served.")
     port: Port = Field(4000, description="Port of ingestd itself; 0 takes a free one.")
@@ -53,6 +73,28 @@ class Http(_Section):
         "",
         description="Host name or address that people use to reach this machine, for the links that are"
         " printed. Default: the bind address.",
+    )
+    tls_certificate: Path | None = Field(
+        None,
+        examples=["/etc/letsencrypt/live/tv.example.org/fullchain.pem"],
+        description="Certificate chain (PEM) for HTTPS and RTMPS; a renewed file is picked up.",
+    )
+    tls_key: Path | None = Field(
+        None,
+        examples=["/etc/letsencrypt/live/tv.example.org/privkey.pem"],
+        description="Private key (PEM) of that certificate.",
+    )
+    insecure: bool = Field(
+        False,
+        description="Whether to serve a public address without TLS: passwords, keys and tokens can then be"
+        " read on the way.",
+    )
+    origins: tuple[str, ...] = Field(
+        (), description="Origins besides our own whose pages may publish and call the API."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1/32", "::1/128"),
+        description="Networks whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
 
 
@@ -71,10 +113,22 @@ class Hls(_Section):
     poster_every: float = Field(
         10.0, ge=0, description="Seconds between two posters of a live broadcast; 0 makes none."
     )
+    max_requests: int = Field(
+        100,
+        ge=0,
+        le=100_000,
+        description="Requests a second for playlists and segments from one address, beyond which nginx"
+        " answers 429; a player makes about two. 0: no limit.",
+    )
 
 
 class Rtmp(_Section):
-    port: Port = Field(1935, description="Port of nginx-rtmp, on loopback; 0 takes a free one.")
+    bind: str = Field("", description="Address on which RTMP publishers are taken. Default: http.bind.")
+    port: Port = Field(1935, description="Port for RTMP publishers; 0 takes a free one.")
+    tls_port: Port = Field(
+        0, description="Port for RTMPS publishers; 0: none. It takes http.tls_certificate."
+    )
+    internal_port: Port = Field(0, description="Port on loopback to which encoders push; 0 takes a free one.")
     host: str = Field(
         "127.0.0.1", description="Host of nginx-rtmp for the encoders, where nginx runs elsewhere."
     )
@@ -167,6 +221,13 @@ class Encoder(_Section):
         return ladder
 
 
+class Push(_Section):
+    allow: tuple[str, ...] = Field(
+        (),
+        description="Networks or host names to which may be pushed although they are not public.",
+    )
+
+
 class Nginx(_Section):
     program: str = Field("nginx", description="The nginx program.")
     rtmp_module: str = Field("", description="Path of ngx_rtmp_module.so. Default: where Debian puts it.")
@@ -187,152 +248,13 @@ class Settings(_Section):
     """The whole configuration, one section for each table of the TOML file."""
 
     data: Data = Data()
+    database: Database = Database()
+    auth: Auth = Auth()
     http: Http = Http()
     hls: Hls = Hls()
     rtmp: Rtmp = Rtmp()
     ingest: Ingest = Ingest()
     encoder: Encoder = Encoder()
+    push: Push = Push()
     nginx: Nginx = Nginx()
     log: Log = Log()
-
-
-Source = tuple[str, str]  # section, key
-
-_FLAG_NAMES: dict[Source, str] = {
-    ("data", "dir"): "data-dir",
-    ("http", "bind"): "bind",
-    ("http", "port"): "http-port",
-    ("hls", "port"): "hls-port",
-    ("rtmp", "port"): "rtmp-port",
-}
-
-
-def keys() -> dict[Source, Any]:
-    """Every setting as ``(section, key)`` with its field, in the order of the sample file."""
-    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
-    return {
-        (section, key): field
-        for section, model in sections.items()
-        for key, field in model.model_fields.items()  # type: ignore[union-attr]
-    }
-
-
-def load(
-    file: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    flags: Mapping[Source, str] | None = None,
-) -> Settings:
-    """Merge file, environment and flags; raises :class:`SettingsError` with every fault found."""
-    values: dict[Source, Any] = {}
-    origin: dict[Source, str] = {}
-    layers = [_from_file(file) if file else {}, _from_environment(environ or {}), _from_flags(flags or {})]
-    for layer in layers:
-        for key, (value, where) in layer.items():
-            values[key], origin[key] = value, where
-    nested: dict[str, dict[str, Any]] = {}
-    for (section, name), value in values.items():
-        nested.setdefault(section, {})[name] = value
-    try:
-        return Settings.model_validate(nested)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(item, origin) for item in _innermost(error))) from None
-
-
-def _from_file(file: Path) -> dict[Source, tuple[Any, str]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except OSError as error:
-        raise SettingsError(f"{file}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not valid TOML: {error}") from None
-    found: dict[Source, tuple[Any, str]] = {}
-    for section, table in tables.items():
-        if section not in Settings.model_fields or not isinstance(table, dict):
-            allowed = ", ".join(f"[{name}]" for name in Settings.model_fields)
-            raise SettingsError(
-                f"{section}: unknown, at {file}:{_line(text, section, None)}; allowed sections: {allowed}"
-            )
-        for key, value in table.items():
-            found[section, key] = value, f"{file}:{_line(text, section, key)}"
-    return found
-
-
-def _line(text: str, section: str, key: str | None) -> int:
-    """The line on which a key stands: TOML readers do not tell."""
-    inside = False
-    for number, quoted in enumerate(text.splitlines(), 1):
-        line = quoted.replace('"', "").replace("'", "")
-        heading = re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line)
-        if heading:
-            inside = heading[1].split(".")[0] == section
-            if inside and (key is None or heading[1] == f"{section}.{key}"):
-                return number
-        elif (key is None or inside) and re.match(rf"\s*{re.escape(key or section)}\s*[.=]", line):
-            return number
-        elif re.match(rf"\s*{re.escape(section)}\s*\.\s*{re.escape(key or '')}\s*[.=]", line):
-            return number
-    return _line(text, section, None) if key else 1  # inside of a table on one line
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[Source, tuple[Any, str]]:
-    names = {f"{_ENV_PREFIX}{section}_{key}".upper(): (section, key) for section, key in keys()}
-    found: dict[Source, tuple[Any, str]] = {}
-    for variable, text in environ.items():
-        if not variable.startswith(_ENV_PREFIX) or variable in _NOT_SETTINGS:
-            continue
-        if variable not in names:
-            raise SettingsError(
-                f"{variable}: unknown environment variable; allowed: {', '.join(sorted(names))}"
-            )
-        found[names[variable]] = _value(text), f"environment variable {variable}"
-    return found
-
-
-def _from_flags(flags: Mapping[Source, str]) -> dict[Source, tuple[Any, str]]:
-    return {key: (_value(text), f"flag --{flag_name(key)}") for key, text in flags.items()}
-
-
-def flag_name(source: Source) -> str:
-    """The flag of a setting: one of its own for what is needed first, ``set`` for all others."""
-    return _FLAG_NAMES.get(source) or f"set {source[0]}.{source[1]}"
-
-
-def _value(text: str) -> Any:
-    """A value as TOML would read it; anything that is not TOML is a string."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _innermost(error: ValidationError) -> list[Any]:
-    """Its faults, but of those inside one another the inner: of a ladder's rungs, not of the ladder."""
-    found = error.errors()
-    outer = {item["loc"][:size] for item in found for size in range(len(item["loc"]))}
-    return [item for item in found if item["loc"] not in outer]
-
-
-def _explain(item: Any, origin: Mapping[Source, str]) -> str:
-    location = item["loc"]
-    name = ".".join(str(part) for part in location)
-    where = origin.get(tuple(location[:2]), "the command line")
-    if item["type"] == "extra_forbidden":
-        inside = ".".join(str(part) for part in location[:-1] if isinstance(part, str))
-        fields = Rung.model_fields if len(location) > 2 else _fields(location[0])
-        return f"{name}: unknown key, at {where}; allowed in [{inside}]: {', '.join(fields)}"
-    allowed = item["msg"].removeprefix("Value error, ")
-    return f"{name} = {item['input']!r}, at {where}: not allowed: {allowed[0].lower()}{allowed[1:]}"
-
-
-def _fields(section: str) -> list[str]:
-    return [key for other, key in keys() if other == section]
-
-
-def default_data_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """Where data lives when nobody said: /var/lib/ingestd as root, else the XDG state directory."""
-    environ = os.environ if environ is None else environ
-    if os.geteuid() == 0:
-        return Path("/var/lib/ingestd")
-    state = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME", "/")) / ".local" / "state"
-    return Path(state) / "ingestd"

@@ -1,0 +1,1 @@
+"""People, channels, stream keys, tokens and rights: who may publish, and who may watch."""

@@ -1,0 +1,35 @@
+"""Every setting, documented at its field, and how file, environment and flags are merged."""
+
+from ingestd.settings.load import Source, default_data_dir, flag_name, keys, load
+from ingestd.settings.model import (
+    Auth,
+    Data,
+    Database,
+    Encoder,
+    Hls,
+    Http,
+    Ingest,
+    Nginx,
+    Rtmp,
+    Rung,
+    Settings,
+)
+
+__all__ = [
+    "Auth",
+    "Data",
+    "Database",
+    "Encoder",
+    "Hls",
+    "Http",
+    "Ingest",
+    "Nginx",
+    "Rtmp",
+    "Rung",
+    "Settings",
+    "Source",
+    "default_data_dir",
+    "flag_name",
+    "keys",
+    "load",
+]

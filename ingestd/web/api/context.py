@@ -1,0 +1,64 @@
+"""What the API answers from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from ingestd.accounts.accounts import Accounts
+from ingestd.accounts.failures import Failures
+from ingestd.accounts.gate import Gate
+from ingestd.broadcast.registry import Broadcasts
+from ingestd.ingest.origin import Origins
+from ingestd.push.state import PushState
+
+
+def _nothing(_channel: str) -> dict[str, Any] | None:
+    return None
+
+
+def _not_pushed(_target: str) -> PushState | None:
+    return None
+
+
+async def _anywhere(_url: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """The collaborators of every endpoint, made in the composition root.
+
+    ``session_lifetime`` and ``token_lifetime`` are seconds; ``tls`` says that we serve HTTPS.
+    ``rtmp``: addresses for encoders, without and with TLS.
+    ``source`` tells by a channel's name what its publisher sends (the fields of ``models.Source``),
+    ``pushing`` by a target's id how its push goes; None: nothing now. ``target_address`` raises
+    :class:`Refused` for an address that may not be pushed to.
+    """
+
+    accounts: Accounts
+    gate: Gate
+    broadcasts: Broadcasts
+    failures: Failures
+    origins: Origins
+    session_lifetime: float
+    token_lifetime: float
+    tls: bool = False
+    rtmp: tuple[str, str | None] = ("", None)
+    source: Callable[[str], dict[str, Any] | None] = _nothing
+    pushing: Callable[[str], PushState | None] = _not_pushed
+    target_address: Callable[[str], Awaitable[None]] = _anywhere
+    signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One password at a time: guesses that come together count one by one, and take one core."""
+
+
+def _context(request: Request) -> ApiContext:
+    context: ApiContext = request.app.state.context
+    return context
+
+
+Context = Annotated[ApiContext, Depends(_context)]

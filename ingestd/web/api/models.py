@@ -1,0 +1,393 @@
+"""Bodies and answers: what the OpenAPI document says of them is made from these.
+
+Bodies are strict (no key that nobody knows, no "1" for 1), so that the document is all there is to
+know. Answers forbid what they do not name, too: a field that is added to a view and not to the
+document is a mistake that every test sees. Times are ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from ingestd.accounts.checks import DESCRIPTION, LABEL, TITLE
+from ingestd.accounts.model import SLUG
+from ingestd.accounts.passwords import LONGEST, SHORTEST
+
+_YEAR = 366 * 86400  # seconds
+
+# What accounts.checks takes, so that the document is true of it, too.
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_PRINTABLE = f"^[^{_CONTROL}]*$"
+_PRESENT = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
+_LINES = r"^(?:[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]|\r\n)*$"
+_PORT = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_RTMP = rf"^rtmps?://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?/[!-\"$->@-~]*[!-\"$-.0->@-~][!-\"$->@-~]*$"
+
+
+def _whole(value: Any) -> Any:
+    """In JSON 60.0 is as much of an integer as 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+When = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Name = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=64)]
+Password = Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST)]
+Guess = Annotated[str, StringConstraints(max_length=1000)]
+Title = Annotated[str, StringConstraints(max_length=TITLE, pattern=_PRESENT)]
+RenditionName = Annotated[str, StringConstraints(max_length=64, pattern=_PRESENT)]
+Text = Annotated[str, StringConstraints(max_length=DESCRIPTION, pattern=_LINES)]
+Label = Annotated[str, StringConstraints(max_length=LABEL, pattern=_PRINTABLE)]
+Lifetime = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=_YEAR, description="seconds")]
+PushUrl = Annotated[str, StringConstraints(max_length=500, pattern=_RTMP)]
+Secret = Annotated[str, StringConstraints(max_length=500, pattern=_PRINTABLE)]
+RoleName = Literal["admin", "broadcaster"]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Fault(Answer):
+    code: str
+    message: str
+
+
+class Error(Answer):
+    """Every refusal: a code for programs, a sentence for people."""
+
+    error: Fault
+
+
+# People
+
+
+class SignIn(Body):
+    name: Guess
+    password: Guess
+
+
+class NewUser(Body):
+    name: Name
+    password: Password
+    role: RoleName
+
+
+class UserChange(Body):
+    role: RoleName | None = None
+    disabled: bool | None = None
+    password: Password | None = None
+
+
+class PasswordChange(Body):
+    current: Guess
+    new: Password
+
+
+class UserView(Answer):
+    name: str
+    role: RoleName
+    disabled: bool
+    created_at: When
+
+
+class UserList(Answer):
+    users: list[UserView]
+
+
+class SignedInAs(Answer):
+    user: UserView
+
+
+class SessionState(Answer):
+    """``first_start``: this start of the server made the installation and its first admin."""
+
+    user: UserView | None
+    first_start: bool
+
+
+class SessionView(Answer):
+    id: str
+    device: str
+    address: str
+    created_at: When
+    last_used_at: When
+    current: bool
+
+
+class SessionList(Answer):
+    sessions: list[SessionView]
+
+
+# Broadcasts
+
+
+class SourceVideo(Answer):
+    codec: str
+    width: int
+    height: int
+
+
+class SourceAudio(Answer):
+    codec: str
+    channels: int
+    sample_rate: int
+
+
+class SourceTracks(Answer):
+    video: SourceVideo | None
+    audio: SourceAudio | None
+
+
+class RenditionView(Answer):
+    name: str
+    width: int
+    height: int
+    frame_rate: float
+    bandwidth: int
+
+
+class EncoderView(Answer):
+    generation: int
+    restarts: int
+    running: bool
+    speed: float | None
+    fps: float | None
+
+
+class BroadcastView(Answer):
+    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address; times in seconds."""
+
+    id: str
+    channel: str
+    title: str
+    state: str
+    wanted: str
+    message: str
+    started_at: When
+    ended_at: When | None
+    media_time: float
+    commit_lag: float
+    received_bytes: int
+    hls: str | None
+    hls_broadcast: str | None
+    poster: str | None
+    source: SourceTracks | None
+    renditions: list[RenditionView]
+    encoder: EncoderView | None
+
+
+class BroadcastList(Answer):
+    broadcasts: list[BroadcastView]
+
+
+class GenerationView(Answer):
+    """The report of one life of an encoder; ``reason`` is empty when its work was done."""
+
+    number: int
+    epoch: int
+    argv: list[str]
+    renditions: list[str]
+    origin: float
+    commit: float
+    started_at: float
+    lifetime: float
+    reason: str
+    sentence: str
+    exit: str
+    code: int | None
+    signal: int | None
+    lines: list[str]
+    frames: int
+    doubled: int
+    dropped: int
+    speed: float
+    fps: float
+
+
+class GenerationList(Answer):
+    broadcast: str
+    generations: list[GenerationView]
+
+
+# Channels
+
+
+class NewChannel(Body):
+    name: Name
+    title: Title
+    description: Text = ""
+    private: bool = False
+    record: bool = False
+
+
+class ChannelChange(Body):
+    title: Title | None = None
+    description: Text | None = None
+    private: bool | None = None
+    record: bool | None = None
+    owner: Name | None = Field(None, description="A user's name; only an admin may hand a channel over.")
+
+
+class Rtmp(Answer):
+    """Where encoders such as OBS publish to; ``tls_server`` null: there is no RTMPS."""
+
+    server: str
+    tls_server: str | None
+
+
+class Rights(Answer):
+    publish: bool
+    manage: bool
+
+
+class ChannelView(Answer):
+    """A channel and its newest broadcast; ``owner`` and ``rtmp`` are told to those who may publish there."""
+
+    channel: str
+    title: str
+    description: str
+    private: bool
+    record: bool
+    owner: str | None
+    may: Rights
+    rtmp: Rtmp | None
+    broadcast: BroadcastView | None
+
+
+class ChannelList(Answer):
+    channels: list[ChannelView]
+
+
+class PublisherList(Answer):
+    """Names of users. The owner and admins may publish anyway, and are not named for that."""
+
+    publishers: list[str]
+
+
+class Source(Answer):
+    """What the publisher sends, and what it would better do: ``advice`` are sentences.
+
+    ``kind`` says by which way; bits a second, frames a second, seconds between keyframes.
+    """
+
+    kind: str
+    video: dict[str, Any] | None
+    audio: dict[str, Any] | None
+    bitrate: float | None
+    frame_rate: float | None
+    keyframe_distance: float | None
+    advice: list[str]
+
+
+class SourceAnswer(Answer):
+    channel: str
+    source: Source | None
+
+
+# Other places that a channel is pushed to
+
+
+class NewTarget(Body):
+    """``url`` without the key, which is stored encrypted and never told again."""
+
+    url: PushUrl
+    key: Secret
+    rendition: RenditionName
+    enabled: bool = True
+
+
+class TargetChange(Body):
+    url: PushUrl | None = None
+    key: Secret | None = None
+    rendition: RenditionName | None = None
+    enabled: bool | None = None
+
+
+class Pushing(Answer):
+    """``state``, a sentence on it, bits a second, and the speed (1 is real time)."""
+
+    state: str
+    message: str
+    bitrate: float | None
+    speed: float | None
+
+
+class TargetView(Pushing):
+    id: str
+    url: str
+    rendition: str
+    enabled: bool
+    created_at: When
+
+
+class TargetList(Answer):
+    targets: list[TargetView]
+
+
+# Keys and tokens
+
+
+class NewKey(Body):
+    label: Label = ""
+
+
+class KeyView(Answer):
+    id: str
+    label: str
+    created_at: When
+    last_used_at: When | None
+    last_used_from: str | None
+
+
+class KeyList(Answer):
+    keys: list[KeyView]
+
+
+class FreshKey(KeyView):
+    """``key``: shown this once; only a digest is kept."""
+
+    key: str
+
+
+class NewToken(Body):
+    scope: Literal["publish", "watch"]
+    lifetime: Lifetime | None = None
+
+
+class NewAdminToken(Body):
+    scope: Literal["admin"]
+    lifetime: Lifetime | None = None
+
+
+class TokenView(Answer):
+    """``id`` is what it is revoked by; the token itself is not kept."""
+
+    token: str
+    id: str
+    expires_at: When
+
+
+# Audit
+
+
+class AuditEntry(Answer):
+    id: int
+    at: When
+    who: str
+    action: str
+    subject: str
+    address: str
+    detail: str
+
+
+class AuditList(Answer):
+    """Newest first. ``next``: give it as ``before`` for what is older; null at the end."""
+
+    entries: list[AuditEntry]
+    next: int | None

@@ -1,0 +1,229 @@
+"""Who guesses, who comes with names that are none, and who speaks no RTMP: others are served meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.support.administrator import administrator, going_on, good, listed, publishing
+from tests.support.publisher import dial
+from tests.support.rtmp import RtmpPublisher
+from tests.support.server import Server, running, wait_for
+from tests.system.conftest import SMALL
+
+GUESSES = 100
+FREE = 10  # guesses of an address in a minute
+GUESSER = "198.51.100.7"  # as a proxy tells it
+ELSEWHERE = "127.0.0.2"  # an address of this machine that nobody else uses
+IDLE = 3  # seconds until a silent publisher is dropped
+REFUSED = {400, 401, 403, 404, 405, 429}
+PATHS = "../../etc", "..", "de\0mo", "\0", "DEMO", "-demo", "demo/../x", "%2e%2e", "a" * 65, "é", "\udc80"
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Server]:
+    """A server that counts guesses, with a broadcast by RTMP that has to go on through everything."""
+    with (
+        running(channels=8, auth_failures=FREE, ingest_idle_timeout=IDLE, **SMALL) as server,
+        publishing(server),
+    ):
+        listed(server)
+        yield server
+        going_on(server, 1.0)
+        assert "nginx_died" not in server.logged()
+
+
+def guess(server: Server, key: str) -> int:
+    """The status that somebody at the guesser's address gets, through nginx."""
+    url = f"{server.hls.replace('http', 'ws', 1)}/ws?streamKey={key}"
+    headers = {"Authorization": f"Bearer {server.token}", "X-Forwarded-For": GUESSER}
+    with pytest.raises(InvalidStatus) as caught:
+        connect(url, additional_headers=headers, open_timeout=30)
+    return caught.value.response.status_code
+
+
+def test_a_hundred_guesses_by_websocket(strict: Server) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        guesses = pool.map(lambda _: guess(strict, os.urandom(12).hex()), range(GUESSES))
+        going_on(strict, 1.0)
+        with dial(strict.on("demo1")):
+            found = Counter(guesses)
+    assert found == {401: FREE, 429: GUESSES - FREE}
+    assert guess(strict, strict.on("demo1").stream_key) == 429  # not even looked at
+
+
+def test_who_has_guessed_too_often_is_told_when_to_come_again(strict: Server) -> None:
+    for _ in range(FREE):
+        guess(strict, "wrong")
+    url = f"{strict.ws}?streamKey=wrong"
+    headers = {"X-Forwarded-For": GUESSER}
+    with pytest.raises(InvalidStatus) as refused:
+        connect(url, additional_headers=headers, open_timeout=30)
+    assert refused.value.response.status_code == 429
+    assert 0 < int(refused.value.response.headers["retry-after"]) <= 60
+    bearer = f"bearer.{strict.token}"
+    with (
+        connect(url, additional_headers=headers, subprotocols=[bearer]) as connection,  # type: ignore[list-item]
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        connection.recv(timeout=30)
+    assert closed.value.rcvd and closed.value.rcvd.code == 4429
+
+
+def guess_by_rtmp(server: Server, key: str) -> bool:
+    """Whether somebody elsewhere is thrown out."""
+    with RtmpPublisher(server.rtmp, source=ELSEWHERE) as publisher:
+        publisher.publish(key)
+        return publisher.closed()
+
+
+def refusals(server: Server, address: str) -> Counter[str]:
+    lines = (json.loads(line) for line in server.logged().splitlines() if "rtmp_publisher_refused" in line)
+    return Counter(one["code"] for one in lines if one["address"] == address)
+
+
+def test_a_hundred_guesses_by_rtmp(strict: Server) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        guesses = pool.map(lambda _: guess_by_rtmp(strict, os.urandom(12).hex()), range(GUESSES))
+        going_on(strict, 1.0)
+        with RtmpPublisher(strict.rtmp) as other:
+            other.publish(strict.on("demo2").stream_key)
+            other.granted()
+        assert all(guesses)
+    wait_for("all refusals", lambda: refusals(strict, ELSEWHERE).total() == GUESSES)
+    assert refusals(strict, ELSEWHERE) == {"not_authenticated": FREE, "too_many": GUESSES - FREE}
+    assert guess_by_rtmp(strict, strict.on("demo2").stream_key)
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_name_that_is_none_gets_nowhere(strict: Server, name: str) -> None:
+    before = {path.name for path in strict.data.parent.iterdir()}
+    assert odd_names(strict, name) <= REFUSED
+    assert {path.name for path in strict.data.parent.iterdir()} == before
+
+
+def odd_names(server: Server, name: str) -> set[int]:
+    """The statuses that a name has wherever one can be given."""
+    raw = quote(name.encode(errors="surrogatepass"), safe="").replace(".", "%2E")  # no client tidies it up
+    with administrator(server) as admin, httpx.Client(base_url=server.hls) as viewer:
+        bodies = [
+            ("/channels", {"name": name, "title": "x"}),
+            ("/users", {"name": name, "password": "long enough for all", "role": "admin"}),
+            (f"/channels/demo3/{raw}/keys", {"label": "x"}),
+            (f"/channels/{raw}/keys", {"label": "x"}),
+            (f"/channels/{raw}/tokens", {"scope": "watch"}),
+        ]
+        answers = [admin.post(path, content=json.dumps(body)) for path, body in bodies]
+        answers += [
+            admin.request(method, path)
+            for method, path in (
+                ("GET", f"/channels/{raw}/source"),
+                ("PATCH", f"/channels/{raw}"),
+                ("DELETE", f"/channels/{raw}"),
+                ("PUT", f"/channels/demo3/publishers/{raw}"),
+                ("DELETE", f"/channels/demo3/keys/{raw}"),
+                ("DELETE", f"/users/{raw}"),
+                ("GET", f"/audit?channel={raw}"),
+                ("GET", f"/broadcasts/{raw}/generations"),
+            )
+        ]
+        body = json.dumps({"name": name, "password": name})
+        answers.append(httpx.post(f"{server.http}/api/v1/session", content=body))
+        answers += [viewer.get(f"/hls/{raw}/{file}") for file in ("index.m3u8", "x/index.m3u8")]
+        answers.append(viewer.get(f"/hls/-/{raw}/none/index.m3u8"))
+        answers.append(viewer.get(f"/ws?streamKey={raw}&token={raw}&title={raw}"))
+    return {answer.status_code for answer in answers}
+
+
+@pytest.mark.parametrize("where", ["title", "description", "label"])
+def test_a_nul_is_refused_in_words(strict: Server, where: str) -> None:
+    with administrator(strict) as admin:
+        if where == "label":
+            answer = admin.post("/channels/demo3/keys", json={"label": "a\0b"})
+        else:
+            answer = admin.patch("/channels/demo3", json={where: "a\0b"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize("before", ["0", "-1", "1" * 30, "x", "\0"])
+def test_a_number_that_no_database_takes_harms_nobody(strict: Server, before: str) -> None:
+    with administrator(strict) as admin:
+        assert admin.get("/audit", params={"before": before}).status_code in (200, 400)
+
+
+def test_a_title_with_a_nul_harms_nobody(strict: Server) -> None:
+    channel = strict.on("demo4")
+    url = f"{channel.ws}?streamKey={channel.stream_key}&title=a%00%1b%5B31m"
+    with connect(url, additional_headers={"Authorization": f"Bearer {channel.token}"}):
+        assert good(httpx.get(f"{channel.http}/api/v1/channels/{channel.channel}"))
+
+
+GARBAGE = {
+    "noise": os.urandom(1 << 16),
+    "version 3 and noise": b"\x03" + os.urandom(1 << 16),
+    "another version": b"\x06" + bytes(1536),
+    "HTTP": b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n" * 100,
+    "TLS": bytes.fromhex("1603010200010001fc0303") + os.urandom(512),
+    "half a handshake": b"\x03" + bytes(700),
+}
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_garbage_where_rtmp_is_due(strict: Server, kind: str) -> None:
+    with raw(strict) as connection, suppress(OSError):
+        connection.sendall(GARBAGE[kind])
+        going_on(strict, 0.5)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"\x02" + bytes(3) + b"\x00\x00\x04\x01" + bytes(4) + b"\x7f\xff\xff\xff",  # chunks of 2 GiB
+        b"\x03" + bytes(3) + b"\xff\xff\xff\x14" + bytes(4) + bytes(1 << 16),  # a command of 16 MiB
+        b"\x03" + bytes(3) + b"\x00\x00\x20\x14" + bytes(4) + b"\x03" * 32,  # objects in objects
+        b"\x02" + bytes(3) + b"\x00\x00\x04\x01" + bytes(4) + bytes(4),  # chunks of nothing
+        os.urandom(1 << 16),
+    ],
+    ids=["huge chunks", "huge message", "nested", "empty chunks", "noise"],
+)
+def test_garbage_behind_a_handshake(strict: Server, chunks: bytes) -> None:
+    with raw(strict) as connection:
+        connection.sendall(b"\x03" + bytes(8) + os.urandom(1528))
+        theirs = connection.recv(1 + 2 * 1536, socket.MSG_WAITALL)
+        with suppress(OSError):
+            connection.sendall(theirs[1:1537] + chunks)
+        going_on(strict, 0.5)
+
+
+def raw(server: Server) -> socket.socket:
+    parts = urlsplit(server.rtmp)
+    assert parts.hostname and parts.port
+    return socket.create_connection((parts.hostname, parts.port), 30)
+
+
+def test_publishers_who_send_nothing_keep_nobody_out(strict: Server) -> None:
+    """Some do not even say hello, some stop behind the handshake, one has a channel: that one is dropped."""
+    channel = strict.on("demo5")
+    with ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(raw(strict))
+        silent = stack.enter_context(RtmpPublisher(strict.rtmp))
+        silent.publish(channel.stream_key)
+        silent.granted()
+        with dial(strict.on("demo6")) as quiet, pytest.raises(ConnectionClosed) as closed:
+            quiet.recv(timeout=30)
+        assert closed.value.rcvd and closed.value.rcvd.code == 4408
+        assert silent.closed()
+        with publishing(channel):
+            assert listed(channel)["state"] == "live"

@@ -1,0 +1,55 @@
+// What lets this page broadcast: a link with a stream key, or being signed in.
+import { ApiError, call, channelPath } from "./api.js";
+import * as credentials from "./credentials.js";
+import { Pass } from "./pass.js";
+import { PublishError } from "./publish-errors.js";
+
+/** @typedef {import("./credentials.js").Credentials} Credentials */
+
+const LIFETIME_SECONDS = 86_400; // renewed at half of it
+
+export class Permission {
+  #credentials;
+  #pass;
+
+  /** @param {Credentials} given @param {Pass | null} [pass] which stands for key and token */
+  constructor(given, pass = null) {
+    this.#credentials = given;
+    this.#pass = pass;
+  }
+
+  /** Of who is signed in: no stream key is needed. @param {string} channel */
+  static of(channel) {
+    const mint = () => call("POST", channelPath(channel, "tokens"), { scope: "publish", lifetime: LIFETIME_SECONDS });
+    return new Permission({ channel, streamKey: "", token: "" }, new Pass(mint));
+  }
+
+  get channel() {
+    return this.#credentials.channel;
+  }
+
+  /** Whether a link gave it. */
+  get linked() {
+    return this.#pass === null;
+  }
+
+  get url() {
+    return credentials.socketAddress(location, this.#credentials);
+  }
+
+  /** Those of now: a token that is renewed is another one for the next connection. */
+  get protocols() {
+    return credentials.subprotocols({ ...this.#credentials, token: this.#pass?.token ?? this.#credentials.token });
+  }
+
+  /** @throws {PublishError} when there is no permission to be had */
+  async freshen() {
+    await this.#pass?.freshen().catch(refused);
+  }
+}
+
+/** @param {unknown} error @returns {never} */
+function refused(error) {
+  if (error instanceof ApiError && error.status === 401) throw new PublishError("signed_out");
+  throw new PublishError("no_permission", error instanceof Error ? error.message : "");
+}
