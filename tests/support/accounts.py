@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import jwt
@@ -20,6 +21,7 @@ from ingestd.accounts.schema import ChannelRow
 from ingestd.settings import Settings
 
 _MAKER = Actor(None, "", "test")
+_MAKING = Lock()  # Alembic keeps what it works on in globals
 _DEMO = "demo"  # the channel that every installation begins with
 
 
@@ -34,7 +36,8 @@ def make_channels(data: Path, names: Iterable[str]) -> dict[str, str]:
     All of it in one transaction: 200 channels take no longer than one. What is stored nowhere in
     clear (keys, the admin's password) is kept beside ``data``, for the functions below.
     """
-    return asyncio.run(_make(data, list(names)))
+    with _MAKING:
+        return asyncio.run(_make(data, list(names)))
 
 
 def key_of(data: Path, channel: str) -> str:

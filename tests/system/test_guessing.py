@@ -27,7 +27,7 @@ FREE = 10  # guesses of an address in a minute
 GUESSER = "198.51.100.7"  # as a proxy tells it
 ELSEWHERE = "127.0.0.2"  # an address of this machine that nobody else uses
 IDLE = 3  # seconds until a silent publisher is dropped
-REFUSED = {400, 401, 403, 404, 405, 429}
+REFUSED = {307, 400, 401, 403, 404, 405, 429}  # 307: asked of ingestd, media is nginx's to refuse
 PATHS = "../../etc", "..", "de\0mo", "\0", "DEMO", "-demo", "demo/../x", "%2e%2e", "a" * 65, "é", "\udc80"
 
 

@@ -45,7 +45,7 @@ def test_handshake_refusals_are_http_with_a_reason(server: Server) -> None:
         (server.stream_key, expired, 401, "token_expired"),
         (server.stream_key, other.token, 403, "not_allowed"),
         ("no-such-key", server.token, 401, "not_authenticated"),
-        ("", server.token, 401, "not_authenticated"),
+        ("", server.token, 403, "not_allowed"),  # it names no user, so it opens nothing alone
         (server.stream_key + "\u00e9", server.token, 401, "not_authenticated"),
     ]
     for key, token, status, code in cases:
