@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 _WHOLE_MACHINE = ("tests/system/", "tests/browser/", "tests/chaos/test_chaos", "tests/setup/")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that drive a whole server or a browser take turns, while another worker runs the light ones."""
-    for item in items:
-        if any(place in str(item.path) for place in _WHOLE_MACHINE):
-            item.add_marker(pytest.mark.xdist_group("machine"))
+class Turns(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that drive a whole server or a browser take turns, while another worker runs the light ones.
+
+    By where they are, for ``xdist_group`` marks no longer reach the scheduler since pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "machine" if nodeid.startswith(_WHOLE_MACHINE) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Turns:
+    return Turns(config, log)

@@ -272,11 +272,10 @@ class Delivery:
             to_disk([self.directory / uri for _, uri, _, _ in moved])
         for output, uri, size, pictures in moved:
             output.pictures += pictures
-            self._append(output, uri, size)
+            self._append(output, uri, size, output.lasts(pictures))
         return True
 
-    def _append(self, output: Output, uri: str, size: int) -> None:
-        duration = output.duration(0)
+    def _append(self, output: Output, uri: str, size: int, duration: float) -> None:
         for listed in self._fed_by(output.rendition.name):
             media = listed.media
             broken = listed.broken and (bool(media.segments) or media.sequence > 0)

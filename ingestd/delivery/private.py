@@ -85,6 +85,15 @@ class Output:
         """
         return max(self.waiting[number].duration, self.frame, 0.001)
 
+    def lasts(self, pictures: int) -> float:
+        """Seconds of the next waiting segment, in which there are so many pictures.
+
+        They decide where they can: sound may end a little before or after the last one, and a commit
+        point half a frame off would bring a frame twice.
+        """
+        given, exact = self.duration(0), pictures * self.frame
+        return exact if exact and abs(exact - given) < self.frame else given
+
     def move(self, target: Path) -> tuple[int, int]:
         """Move the next waiting segment into the public directory; its bytes, and its pictures.
 

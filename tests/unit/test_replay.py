@@ -238,8 +238,8 @@ class AnyStory(RuleBasedStateMachine):
         self.buffer.commit(self.committed)
         starts = [n for n in range(self.first, len(self.all)) if self.all[n].starts_unit]
         before = [n for n in starts if self.all[n].media_time <= self.committed - AUDIO_MARGIN]
-        if starts:
-            self.first = before[-1] if before else starts[0]
+        if before:  # else what is left of a unit that was given up in part stays: it may not be fed yet
+            self.first = before[-1]
         done = [one for one in self.all if one.starts_unit and self._is_committed(one)]
         self.offset = done[-1].offset if done else 0
 
