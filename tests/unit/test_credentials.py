@@ -31,7 +31,7 @@ def code(key: str, token: str) -> Code | str:
     return found.code if isinstance(found, Refusal) else found.name
 
 
-def forged(secret: bytes | None = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
+def forged(secret: Any = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
     """A token like a good one, but for what is changed; None leaves a claim out."""
     now = int(time.time())
     claims = {"aud": "ingestd", "scope": "publish", "channel": "demo", "iat": now, "exp": now + 60, **changed}
