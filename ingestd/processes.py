@@ -62,7 +62,7 @@ class Child:
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._exit: Exit | None = None
         self._errors: asyncio.Task[None] | None = None
-        self._pipes: list[asyncio.ReadTransport] = []
+        self._pipes: list[_Pipe] = []
         self._gone = asyncio.Event()
         self._watched = os.pidfd_open(process.pid)
         asyncio.get_running_loop().add_reader(self._watched, self._reap)
@@ -100,23 +100,21 @@ class Child:
             _discard(process)
             raise StartError(f"{name} cannot be watched: {error}") from error
         try:
-            await child._connect(on_line, ignore)
+            child._connect(on_line, ignore)
         except BaseException:
             await child.stop(0)
             raise
         return child
 
-    async def _connect(self, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]) -> None:
+    def _connect(self, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]) -> None:
         assert self._process.stdout is not None and self._process.stderr is not None
-        self._output = await self._reader(self._process.stdout)
-        errors = await self._reader(self._process.stderr)
+        self._output = self._reader(self._process.stdout)
+        errors = self._reader(self._process.stderr)
         self._errors = self._tasks.spawn(self._read_errors(errors, on_line, ignore), "stderr")
 
-    async def _reader(self, pipe: IO[bytes]) -> asyncio.StreamReader:
+    def _reader(self, pipe: IO[bytes]) -> asyncio.StreamReader:
         reader = asyncio.StreamReader(limit=_LINE_LIMIT)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
-        self._pipes.append(transport)
+        self._pipes.append(_Pipe(pipe, reader))
         return reader
 
     async def _read_errors(
@@ -179,6 +177,47 @@ class Child:
                 await asyncio.wait_for(self._gone.wait(), grace)
             self.signal(signal.SIGKILL)
         return await self.wait()
+
+
+class _Pipe(asyncio.ReadTransport):
+    """Reads a pipe into ``reader``, no further ahead than that allows.
+
+    Not by ``loop.connect_read_pipe``: uvloop (0.23 and before, its issue 763) closes such a
+    descriptor twice, and what a thread opened in between (a page's file, a journal) is what the
+    second close closes; an encoder's pipe that then gets that number loses its first bytes to the
+    thread.
+    """
+
+    def __init__(self, pipe: IO[bytes], reader: asyncio.StreamReader) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._pipe = pipe
+        self._reader = reader
+        os.set_blocking(pipe.fileno(), False)
+        reader.set_transport(self)
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self._pipe.closed:
+            self._loop.add_reader(self._pipe.fileno(), self._read)
+
+    def pause_reading(self) -> None:
+        if not self._pipe.closed:
+            self._loop.remove_reader(self._pipe.fileno())
+
+    def _read(self) -> None:
+        data = self._pipe.read(_LINE_LIMIT)
+        if data:
+            self._reader.feed_data(data)
+        elif data is not None:  # None: nothing there yet
+            self.close()
+
+    def close(self) -> None:
+        """Nothing more will be read; ``reader`` has come to its end."""
+        if not self._pipe.closed:
+            self.pause_reading()
+            self._pipe.close()
+            self._reader.feed_eof()
 
 
 def _spawn(command: Sequence[str], cwd: Path, stdin: int | None) -> subprocess.Popen[bytes]:

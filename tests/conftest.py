@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-# Tests that drive a whole server or a browser take turns with their like; those that share what is
-# expensive to make (a database) stay together. Everything else goes to whichever worker is free.
-_GROUPS = {
+_TURNS = {
     "tests/chaos/test_chaos": "browser",
     "tests/browser/": "browser",
     "tests/setup/": "browser",
@@ -16,9 +15,16 @@ _GROUPS = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        group = next((name for place, name in _GROUPS.items() if place in str(item.path)), None)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+class Turns(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that drive a whole server or a browser take turns with their like; those that share what is
+    expensive to make (a database) stay together. Everything else goes to whichever worker is free.
+
+    By where they are, for ``xdist_group`` marks no longer reach the scheduler since pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((turn for place, turn in _TURNS.items() if nodeid.startswith(place)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Turns:
+    return Turns(config, log)

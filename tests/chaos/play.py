@@ -19,7 +19,7 @@ from tests.chaos.viewer import Viewer
 _EARLIEST = 2.0  # seconds of media in the playlist before anything is done
 _START_SECONDS = 60.0
 _END_SECONDS = 90.0  # for the end, beyond the length of clip and fault
-_BROWSER_SECONDS = 20.0  # until a viewer sees the picture, on a busy machine
+_BROWSER_SECONDS = 40.0  # until a viewer sees the picture, on a busy machine
 _LENGTHS = 20  # seconds by which clips differ in length: making them takes all of the machine
 _RTMP_WINDOW = 3  # seconds: by RTMP nobody can say that this was all, so each broadcast ends in this way
 _MARGIN = 1.0  # seconds around a fault whose skew counts neither as before nor as after

@@ -14,7 +14,7 @@ _FLAGS = [
     *["--disable-background-networking", "--disable-component-update", "--disable-sync"],
     "--autoplay-policy=no-user-gesture-required",
 ]
-_PLAYING_SECONDS = 25.0
+_PLAYING_SECONDS = 45.0
 
 # Every 100 ms: does the picture move? What comes before it moved first, and after its end, is no stall.
 _SAMPLER = """() => {

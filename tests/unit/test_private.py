@@ -71,6 +71,16 @@ def test_before_nginx_rtmp_has_written_anything_nothing_waits(side: Side) -> Non
     assert (side.output.ready(final=False), side.output.ready(final=True)) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("given", "pictures", "seconds"), [(0.987, 30, 1.0), (0.987, 29, 29 / 30), (1.0, 0, 1.0)]
+)
+def test_a_segment_lasts_as_long_as_its_pictures(
+    side: Side, given: float, pictures: int, seconds: float
+) -> None:
+    side.cut(given)
+    assert side.output.lasts(pictures) == pytest.approx(seconds)
+
+
 def test_what_is_closed_waits_in_order_and_once(side: Side) -> None:
     side.cut(1.0, 1.0).cut().cut(0.967)
     assert list(side.output.waiting) == [

@@ -8,8 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +124,36 @@ def test_fifty_starts_leave_no_descriptor_and_no_task(tmp_path: Path, runner: Ru
 
     counts = runner(fifty())
     assert max(counts[5:]) <= max(counts[:5])
+
+
+@LOOPS
+def test_a_thread_keeps_its_descriptors_while_children_come_and_go(tmp_path: Path, runner: Runner) -> None:
+    """A pipe that is closed twice takes away what a thread opened in between."""
+    over = threading.Event()
+
+    def opens() -> int:
+        taken = 0
+        while not over.is_set():
+            mine = [os.open("/dev/null", os.O_RDONLY) for _ in range(4)]
+            for one in mine:
+                try:
+                    os.close(one)
+                except OSError:
+                    taken += 1
+        return taken
+
+    async def children() -> list[int]:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(4) as threads:
+            openers = [loop.run_in_executor(threads, opens) for _ in range(4)]
+            try:
+                for _ in range(150):
+                    await said(tmp_path, "exec true")
+            finally:
+                over.set()
+            return await asyncio.gather(*openers)
+
+    assert runner(children()) == [0] * 4
 
 
 def test_a_grandchild_that_holds_the_pipes_keeps_none_of_our_ends(tmp_path: Path) -> None:
