@@ -26,5 +26,6 @@ class Turns(LoadScopeScheduling):  # type: ignore[misc]
         return next((turn for place, turn in _TURNS.items() if nodeid.startswith(place)), nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # there may be no xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Turns:
     return Turns(config, log)
