@@ -42,10 +42,11 @@ def check_ended(server: Server, broadcast: dict[str, Any]) -> dict[str, str]:
     return playlists
 
 
-def probe(url: str) -> dict[str, Any]:
-    """What ffprobe says of a playlist or segment, all packets counted."""
-    command = ["ffprobe", "-v", "error", "-of", "json", "-count_packets", "-show_streams", url]
-    ended = subprocess.run(command, capture_output=True, check=True, timeout=120)
+def probe(url: str, seconds: int = 0) -> dict[str, Any]:
+    """What ffprobe says of a playlist or segment, all packets counted; of what is live: those ``seconds``."""
+    command = ["ffprobe", "-v", "error", "-of", "json", "-count_packets", "-show_streams"]
+    part = ["-read_intervals", f"%+{seconds}"] if seconds else []
+    ended = subprocess.run([*command, *part, url], capture_output=True, check=True, timeout=120)
     found: dict[str, Any] = json.loads(ended.stdout)
     return found
 

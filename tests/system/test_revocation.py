@@ -194,7 +194,7 @@ def _made_private(server: Server, admin: httpx.Client, viewer: httpx.Client, pat
         public,
         refused,
         viewer.get(f"{path}?token={other}", follow_redirects=True).status_code,
-        probe(f"{server.hls}{path}?token={made['token']}")["streams"],
+        probe(f"{server.hls}{path}?token={made['token']}", seconds=1)["streams"],
         statuses(bearer),
         0,
     )
