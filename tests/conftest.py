@@ -18,5 +18,6 @@ class Turns(LoadScopeScheduling):  # type: ignore[misc]
         return "machine" if nodeid.startswith(_WHOLE_MACHINE) else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)  # there may be no xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Turns:
     return Turns(config, log)

@@ -99,7 +99,7 @@ def heard(text: str | bytes) -> Heard | None:
     try:
         fields = json.loads(text)
         return _read(fields)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise Violation("The server says what cannot be understood. Is it another version?") from None
 
 
