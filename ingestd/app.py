@@ -33,6 +33,7 @@ from ingestd.ingest.transport import IngestTransport
 from ingestd.ingest.websocket import Ingest
 from ingestd.metrics import registry
 from ingestd.nginx.config import NginxValues, find_rtmp_module, render, resource
+from ingestd.nginx.record import Record
 from ingestd.nginx.server import Nginx, free_port, worker_user
 from ingestd.processes import end_orphans
 from ingestd.settings import Settings, default_data_dir
@@ -117,9 +118,11 @@ class Daemon:
             hls_port, rtmp_port = settings.hls.port, settings.rtmp.port
             if not (self._with_nginx or (hls_port and rtmp_port)):
                 raise StartError("`serve` has to know where nginx is: set --hls-port and --rtmp-port, not 0.")
+            record = None
             if self._with_nginx:
                 nginx, hls_port, rtmp_port = await self._start_nginx(hls_root, http_port)
                 stack.push_async_callback(nginx.close)
+                record = nginx.record
             broadcasts = Broadcasts(
                 _terms(settings, self._data, rtmp_port),
                 _limits(settings),
@@ -130,7 +133,7 @@ class Daemon:
             stack.push_async_callback(broadcasts.close)
             addresses = Addresses(_public_host(settings), http_port, hls_port, rtmp_port)
             ingest = _ingest(settings, broadcasts, credentials)
-            server = _server(settings, _site(settings, broadcasts, credentials, addresses, ingest))
+            server = _server(settings, _site(settings, broadcasts, credentials, addresses, ingest, record))
             serving = self._tasks.spawn(server.serve(sockets=[listener]), "http")
             self._announce(addresses, credentials)  # the socket listens, so whoever comes now just waits
             await self._until_stopped(serving)
@@ -341,12 +344,13 @@ def _site(
     credentials: Credentials,
     addresses: Addresses,
     ingest: Ingest,
+    nginx: Record | None,
 ) -> Site:
     return Site(
         broadcasts=broadcasts,
         channels=credentials.channels,
         ingest=ingest,
-        health=Health(broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.rtmp),
+        health=Health(broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.rtmp, nginx),
         metrics=registry(broadcasts, ingest),
         pages=resource(Path("web") / "dist"),
         hls_port=addresses.hls,

@@ -213,11 +213,13 @@ def step_clock(scene: Scene) -> None:
 FAULTS = (
     Fault("encoder-killed", "the encoder is killed (SIGKILL)", kill_encoder),
     Fault("encoder-stopped", "the encoder is stopped (SIGSTOP)", stop_encoder, lasts=8),
-    Fault("encoder-row", "the encoder is killed five times in a row", kill_encoder_in_a_row, lasts=10),
+    Fault("encoder-row", "the encoder is killed five times in a row", kill_encoder_in_a_row, lasts=8),
     Fault("cut-1", "the connection is cut for 1 s", cut(1), lasts=1),
     Fault("cut-10", "the connection is cut for 10 s", cut(10), lasts=10),
     Fault("cut-50", "the connection is cut for 50 s", cut(50), lasts=50),
+    Fault("black-hole-1", "the connection is a black hole for 1 s", black_hole(1), lasts=1),
     Fault("black-hole-10", "the connection is a black hole for 10 s", black_hole(10), lasts=10),
+    Fault("black-hole-50", "the connection is a black hole for 50 s", black_hole(50), lasts=50),
     Fault("throttled", "half the bitrate gets through for 20 s", throttle(20), lasts=20, during=True),
     Fault("source-switched", "the source is switched from camera to screen", switch, switch=True),
     Fault(

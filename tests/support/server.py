@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ import psutil
 
 from ingestd.ingest.credentials import Credentials
 
+INGESTD = (sys.executable, "-m", "ingestd")
 PATIENCE = 60.0  # seconds: generous, for a machine that is busy with other things
 
 T = TypeVar("T")
@@ -128,7 +129,12 @@ def _named(process: psutil.Process, name: str) -> bool:
 
 @contextmanager
 def running(
-    *flags: str, channels: int = 1, data: Path | None = None, expect_clean: bool = True, **settings: object
+    *flags: str,
+    channels: int = 1,
+    data: Path | None = None,
+    expect_clean: bool = True,
+    program: Sequence[str] = INGESTD,
+    **settings: object,
 ) -> Iterator[Server]:
     """Start a server, stop it with SIGTERM, and check that it leaves no process behind.
 
@@ -146,9 +152,7 @@ def running(
     environment["INGESTD_INGEST_MAX_LOAD"] = "0"  # a busy machine is no reason to refuse a test
     environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
     command = [
-        sys.executable,
-        "-m",
-        "ingestd",
+        *program,
         "up",
         "--data-dir",
         str(directory),

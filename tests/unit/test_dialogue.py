@@ -264,6 +264,20 @@ ROWS: list[Row] = [
 ]
 
 
+def test_how_long_a_full_server_wants_to_be_left_alone() -> None:
+    full = Error("no_capacity", "It is full.", 15.0)
+    assert judge(Closed(1013, ""), full, RESUMED).retry_after == 15.0
+    assert judge(Closed(1013, ""), None, RESUMED).retry_after == 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("", 0.0), (',"retry_after":15', 15.0), (',"retry_after":null', 0.0)]
+)
+def test_an_error_may_say_when_to_ask_again(said: str, seconds: float) -> None:
+    found = heard('{"type":"error","code":"no_capacity","message":"It is full."' + said + "}")
+    assert found == Error("no_capacity", "It is full.", seconds)
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]}-{row[1] and row[1].code}-{row[3].name}")
 def test_what_the_end_of_a_connection_means(row: Row) -> None:
     code, error, now, then, exit, words = row
