@@ -33,6 +33,7 @@ from ingestd.metrics import registry
 from ingestd.nginx.config import resource
 from ingestd.nginx.guard import write_guards
 from ingestd.nginx.launch import Launch, Ports, own_bind
+from ingestd.nginx.record import Record
 from ingestd.processes import end_orphans
 from ingestd.push import allowed
 from ingestd.push.connection import resolve
@@ -130,7 +131,7 @@ class Daemon:
         listener = stack.enter_context(bind(host, settings.http.port, "--http-port"))
         listener.listen(_BACKLOG)
         http_port = listener.getsockname()[1]
-        secret, ports = await self._nginx(stack, http_port)
+        secret, ports, record = await self._nginx(stack, http_port)
         addresses = Addresses(_public_host(settings), http_port, ports, bool(settings.http.tls_certificate))
         broadcasts = Broadcasts(
             wiring.terms(settings, data, ports.internal),
@@ -140,7 +141,7 @@ class Daemon:
         )
         broadcasts.start()
         stack.push_async_callback(broadcasts.close)
-        ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret)
+        ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret, record)
         await accounts.start()
         serving = self._tasks.spawn(server.serve(sockets=[listener]), "http")
         self._announce(addresses, accounts)  # the socket listens, so whoever comes now just waits
@@ -167,22 +168,26 @@ class Daemon:
         write()
         accounts.watch(write)
 
-    async def _nginx(self, stack: contextlib.AsyncExitStack, http_port: int) -> tuple[str, Ports]:
-        """The secret that nginx brings with its questions, and its ports; under ``up`` it runs now."""
+    async def _nginx(
+        self, stack: contextlib.AsyncExitStack, http_port: int
+    ) -> tuple[str, Ports, Record | None]:
+        """The secret that nginx brings with its questions, its ports, and under ``up``, where it runs now,
+        its record."""
         settings = self._settings
         ports = Ports(settings.hls.port, settings.rtmp.port, settings.rtmp.internal_port)
         if self._with_nginx:
             secret = secrets.token_urlsafe(_SECRET_BYTES)
             nginx, ports = await Launch(settings, self._data, secret).start(http_port)
             stack.push_async_callback(nginx.close)
-            return secret, ports
+            return secret, ports, nginx.record
         if not all((ports.hls, ports.rtmp, ports.internal)):
             raise StartError(
                 "`serve` has to know where nginx is: set --hls-port, --rtmp-port and"
                 " rtmp.internal_port, not 0."
             )
         # it stands in that nginx's files as well
-        return kept(self._data / "nginx.secret", lambda: secrets.token_urlsafe(_SECRET_BYTES)), ports
+        secret = kept(self._data / "nginx.secret", lambda: secrets.token_urlsafe(_SECRET_BYTES))
+        return secret, ports, None
 
     async def _faces(
         self,
@@ -191,6 +196,7 @@ class Daemon:
         broadcasts: Broadcasts,
         addresses: Addresses,
         secret: str,
+        record: Record | None,
     ) -> tuple[Ingest, uvicorn.Server]:
         """Everything that is talked to from outside."""
         settings, data = self._settings, self._data
@@ -207,16 +213,7 @@ class Daemon:
             accounts.keys.used,
         )
         stack.push_async_callback(rtmp.close)
-        pushes = Pushes(
-            broadcasts,
-            lambda: accounts.directory.targets,
-            accounts.targets.secret,
-            wiring.children(settings, data),
-            settings.push.allow,
-        )
-        pushes.start()
-        stack.push_async_callback(pushes.close)
-        accounts.watch(pushes.changed)
+        pushes = self._pushes(stack, accounts, broadcasts)
         context = ApiContext(
             accounts=accounts,
             gate=gate,
@@ -234,7 +231,9 @@ class Daemon:
         site = Site(
             api=context,
             ingest=ingest,
-            health=Health(broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.nginx.internal),
+            health=Health(
+                broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.nginx.internal, record
+            ),
             metrics=registry(broadcasts, lambda: len(ingest) + len(rtmp)),
             pages=resource(Path("web") / "dist"),
             hls_port=addresses.nginx.hls,
@@ -242,6 +241,20 @@ class Daemon:
             internal=(*rtmp.routes(), *Internal(context, secret).routes()),
         )
         return ingest, wiring.server(settings, site.app())
+
+    def _pushes(self, stack: contextlib.AsyncExitStack, accounts: Accounts, broadcasts: Broadcasts) -> Pushes:
+        settings = self._settings
+        pushes = Pushes(
+            broadcasts,
+            lambda: accounts.directory.targets,
+            accounts.targets.secret,
+            wiring.children(settings, self._data),
+            settings.push.allow,
+        )
+        pushes.start()
+        stack.push_async_callback(pushes.close)
+        accounts.watch(pushes.changed)
+        return pushes
 
     async def _until_stopped(self, serving: asyncio.Task[None]) -> None:
         stop = self._tasks.spawn(self._stop.wait(), "stop")

@@ -75,12 +75,12 @@ _REASON_BYTES = 123  # RFC 6455 §5.5: a control frame carries at most 125 bytes
 class Refusal:
     """Why a client is turned away: a code of the table and a plain sentence that says what to do.
 
-    ``wait``: seconds before another try makes sense; 0: that is not known.
+    ``retry_after``: whole seconds after which to ask again may help; 0: nothing is known of that.
     """
 
     code: Code
     message: str
-    wait: int = 0
+    retry_after: int = 0
 
     @property
     def close_code(self) -> int:
@@ -95,9 +95,18 @@ class Refusal:
         """The message, cut to what fits in a close frame (123 bytes of UTF-8)."""
         return self.message.encode()[:_REASON_BYTES].decode(errors="ignore")
 
-    def body(self) -> dict[str, dict[str, str]]:
+    def fields(self) -> dict[str, str | int]:
+        """What a client is told of it, as JSON."""
+        later = {"retry_after": self.retry_after} if self.retry_after else {}
+        return {"code": self.code.value, "message": self.message, **later}
+
+    def body(self) -> dict[str, dict[str, str | int]]:
         """The JSON body of every refused HTTP request."""
-        return {"error": {"code": self.code.value, "message": self.message}}
+        return {"error": self.fields()}
+
+    def headers(self) -> dict[str, str]:
+        """The same for programs that know only HTTP."""
+        return {"Retry-After": str(self.retry_after)} if self.retry_after else {}
 
 
 class Refused(IngestdError):

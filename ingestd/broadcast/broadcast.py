@@ -19,7 +19,7 @@ import structlog
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.generation import Works
 from ingestd.broadcast.ledger import Ledger
-from ingestd.broadcast.lifecycle import FINAL, SENTENCES, Event, Order, State, step
+from ingestd.broadcast.lifecycle import FINAL, GOING_ON, SENTENCES, Event, Order, State, step
 from ingestd.broadcast.posters import Posters
 from ingestd.broadcast.reception import Ladder, Reception
 from ingestd.broadcast.recording import Recording
@@ -117,7 +117,7 @@ class Broadcast:
     # What the publisher's side calls
 
     def begin_epoch(self, init: InitSegment) -> Epoch:
-        """The init segment of the epoch under way; raises :class:`Refused`."""
+        """The init segment of the epoch under way."""
         epoch = self.reception.begin(init)
         self._idle.clear()
         self._wake.set()
@@ -199,9 +199,15 @@ class Broadcast:
 
     @property
     def message(self) -> str:
-        """The state in plain sentences."""
-        if self.state is State.BACKING_OFF and self.supervisor.trouble:
+        """The state in plain sentences.
+
+        While a generation comes up they say why it had to: a first restart waits for nothing, so whoever
+        looks sees it starting, and a broadcast that is on the air does not start.
+        """
+        if self.state in (State.STARTING, State.BACKING_OFF) and self.supervisor.trouble:
             return self.supervisor.trouble
+        if self.state is State.STARTING and self.media_time > 0:
+            return GOING_ON
         said = f"{SENTENCES[self.state]} {self.failure}".strip()
         left_out = ", ".join(made.name for made in self.supervisor.dropped)
         return f"{said} {left_out} is left out for now: the server is too slow for it." if left_out else said
@@ -231,9 +237,8 @@ class Broadcast:
         before, self.state = self.state, step(self.state, event)
         if self.state is not before:
             self._log.info("state", state=self.state.value, before=before.value, event_=event.value)
-        if self.state is not before or event is Event.SEGMENT:
-            self.news.set()
-            self._report(self)
+        self.news.set()  # also where the state is the same: its sentence may be another
+        self._report(self)
 
     async def _run(self) -> None:
         structlog.contextvars.bind_contextvars(broadcast=self.id, channel=self.channel)
@@ -267,7 +272,7 @@ class Broadcast:
             self._wake.clear()
             await self._wake.wait()
         self._idle.clear()
-        return self.reception.waiting.popleft()
+        return self.reception.take()
 
     async def _watch_window(self) -> None:
         """End a broadcast whose publisher does not come back: what was received is delivered."""

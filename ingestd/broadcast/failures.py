@@ -96,7 +96,7 @@ SENTENCES: dict[Reason, str] = {
     " Nothing is lost.",
     Reason.NOT_STARTED: "The server could not start the encoder; it is being tried again. Nothing is lost.",
     Reason.EXITED: "The encoder ended with an error; it is being restarted. Nothing is lost.",
-    Reason.PLANNED: "The server is fast enough again: a larger rendition comes back.",
+    Reason.PLANNED: "The server is fast enough again: a larger rendition comes back. Nothing is lost.",
 }
 
 # The same, when no other try will be made: what it was, and who can do something about it.

@@ -125,6 +125,9 @@ SENTENCES: dict[State, str] = {
     _S.FAILED: "The broadcast failed.",
 }
 
+GOING_ON = "Going on: what comes next is being encoded. Nothing is lost."
+"""Instead of "starting", where something stands in the playlist already."""
+
 
 def step(state: State, event: Event) -> State:
     """The state after ``event``; raises KeyError for a pair that the table does not have."""

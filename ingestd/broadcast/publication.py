@@ -87,7 +87,16 @@ class Publication:
     @property
     def has_room(self) -> bool:
         """Whether another message may be read at once."""
-        return self._epoch is None or self._epoch.has_room()
+        return self._full is None
+
+    @property
+    def _full(self) -> asyncio.Event | None:
+        """What has to happen until there is room; None: there is some."""
+        if self._epoch and not self._epoch.has_room():
+            return self._epoch.changed
+        if self.broadcast and not self.broadcast.reception.has_room:
+            return self.broadcast.reception.taken
+        return None
 
     async def room(self) -> None:
         """Until another message may be read: the backpressure that reaches the publisher's TCP.
@@ -96,13 +105,11 @@ class Publication:
         """
         self._blocked = True
         try:
-            while self._epoch and self.broadcast:
+            while self.broadcast and (full := self._full):
                 if not self.broadcast.open:
                     raise Refused(Refusal(Code.INTERNAL, self.broadcast.failure or "The broadcast is over."))
-                if self._epoch.has_room():
-                    return
-                self._epoch.changed.clear()
-                await self._epoch.changed.wait()
+                full.clear()
+                await full.wait()
         finally:
             self._blocked = False
             self._heard = time.monotonic()

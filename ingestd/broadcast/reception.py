@@ -8,6 +8,7 @@ commit point, from the journal.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from ingestd.errors import Code, Refusal, Refused
 from ingestd.journal.journal import Damaged, EpochRow
 
 _AHEAD = 3600.0  # seconds that the dates of a recording may run ahead of the clock
-_WAITING_EPOCHS = 8  # recordings that may wait behind the one that is being encoded
+_WAITING_EPOCHS = 8  # recordings that wait behind the one that is being encoded, until no more is read
 
 Ladder = Callable[[InitSegment], tuple[Rendition, ...]]
 
@@ -36,6 +37,7 @@ class Reception:
         self.recording = Recording()  # of that epoch, where the publisher is resumable
         self.newest: Epoch | None = None  # that epoch, as soon as its init segment is here
         self.waiting: deque[Epoch] = deque()  # for the encoder
+        self.taken = asyncio.Event()  # one of those went to the encoder
         self.source: InitSegment | None = None
         self._bounds = bounds
         self._ladder = ladder
@@ -67,19 +69,26 @@ class Reception:
         return measure(epoch.init, list(epoch.buffer), epoch.unit_times) if epoch else None
 
     def begin(self, init: InitSegment) -> Epoch:
-        """The init segment of the epoch under way has come.
-
-        Raises :class:`Refused` when recordings come faster than they can be encoded.
-        """
-        if len(self.waiting) >= _WAITING_EPOCHS:
-            self.recording = Recording()  # whoever comes back sends this epoch from its first byte
-            raise Refused(Refusal(Code.MALFORMED, "The recorder is restarted too often."))
+        """The init segment of the epoch under way has come."""
         wall = max(time.time(), self._date)
         epoch = Epoch(self.number, init, self._ladder(init), self._bounds, wall)
         self.newest = epoch
         self.source = init
         self.waiting.append(epoch)
         return epoch
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be read.
+
+        Recordings that come faster than they can be encoded wait at their publisher, as bytes do.
+        """
+        return len(self.waiting) < _WAITING_EPOCHS
+
+    def take(self) -> Epoch:
+        """The next one, for the encoder; there must be one."""
+        self.taken.set()
+        return self.waiting.popleft()
 
     def finish(self) -> None:
         """Nothing more of the epoch under way will come."""

@@ -30,6 +30,14 @@ _RETENTION_SECONDS = 60.0  # between two looks for broadcasts whose time is over
 _REMEMBERED = 20  # ended broadcasts that the API still lists
 _MIB = 1024 * 1024
 
+_COME_BACK = 15  # seconds, for those that find no room
+_NO_ROOM = f"Try again in {_COME_BACK} s."
+
+PENDING = Refusal(
+    Code.RESTARTING,
+    "The server could not yet go on with this channel's broadcast: its disk is full, or cannot be used."
+    " Come back in a moment: nothing is lost.",
+)
 RESTARTING = Refusal(Code.RESTARTING, "The server is restarting; come back in a moment.")
 
 
@@ -68,6 +76,7 @@ class Broadcasts:
         self._limits = limits
         self._journals = journals
         self._open: dict[str, Broadcast] = {}
+        self._pending: dict[str, str] = {}  # broadcasts yet to be restored: their channels, "": not known
         self._ended: deque[Broadcast] = deque()
         self._claims: dict[str, Publication] = {}
         self._subscribers: set[Subscriber] = set()
@@ -78,43 +87,57 @@ class Broadcasts:
         """Go on with what an earlier process left open, and begin to look after what is kept."""
         for directory in (self._terms.hls_root / "public", self._journals):
             directory.mkdir(parents=True, exist_ok=True)
-        later = [path for path in sorted(self._journals.glob(f"*{SUFFIX}")) if not self._restore(path)]
-        if later:
-            self._tasks.spawn(self._restore_later(later), "restore")
-        going_on = {*self._open, *(path.name.removesuffix(SUFFIX) for path in later)}
-        if closed := close_leftovers(self._terms.hls_root, going_on):
+        for path in sorted(self._journals.glob(f"*{SUFFIX}"), reverse=True):
+            self._restore(path)
+        if self._pending:
+            self._tasks.spawn(self._restore_later(), "restore")
+        if closed := close_leftovers(self._terms.hls_root, {*self._open, *self._pending}):
             log.warning("leftovers_closed", broadcasts=closed)
         self._tasks.spawn(self._expire(), "expire", eternal=True)
         if self._room:
             self._tasks.spawn(self._room.watch(lambda: self._open.values()), "load", eternal=True)
 
-    def _restore(self, path: Path) -> bool:
-        """One broadcast of an earlier process; False if that has to be tried again later.
+    def _restore(self, path: Path) -> None:
+        """One broadcast of an earlier process. What is damaged is ended, and stops no other.
 
-        What is damaged is ended, and stops no other.
+        What a full disk keeps from being restored is pending: until then its publisher is asked to come
+        back, and its channel takes no other broadcast, beside which it would come to life.
         """
-        journal = None
+        identity = path.name.removesuffix(SUFFIX)
+        journal, channel = None, _played_on(self._terms.hls_root, identity)
+        self._pending.pop(identity, None)
         try:
             journal, kept = Journal.open(path, fsync=self._terms.fsync)
+            channel = kept.broadcast.channel
             found = Broadcast(kept.broadcast, self._terms, journal, self._changed, kept)
         except (Damaged, OSError, ValueError, TypeError) as error:
-            passing = isinstance(error, OSError)
+            # whose playlists somebody has deleted will not find them later
+            passing = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
             log.error("broadcast_not_restored", journal=path.name, reason=str(error), again=passing)
             if journal:
                 journal.close()
-            if not passing:
+            if passing:
+                self._pending[identity] = channel
+            else:
                 remove(path)
-            return not passing
-        self._open[found.id] = found
+            return
+        self._open = {found.id: found, **self._open}  # it is older than whatever is there
         log.info("broadcast_restored", broadcast=found.id, channel=found.channel)
         self._changed(found)
-        return True
+        self._leave_one(found.channel)
 
-    async def _restore_later(self, paths: list[Path]) -> None:
-        """A full disk keeps a broadcast from being restored: until there is room."""
-        while paths:
+    async def _restore_later(self) -> None:
+        """Until there is room for all that are pending."""
+        while self._pending:
             await asyncio.sleep(_AGAIN_SECONDS)
-            paths = [path for path in paths if not self._restore(path)]
+            for identity in list(self._pending):
+                self._restore(self._journals / f"{identity}{SUFFIX}")
+
+    def _leave_one(self, channel: str) -> None:
+        """A channel has one broadcast: those that had been replaced when the daemon died end again."""
+        live = [one for one in self if one.channel == channel and one.order is Order.LIVE]
+        for old in live[:-1]:
+            old.abandon()
 
     # Publishers
 
@@ -122,6 +145,8 @@ class Broadcasts:
         """Why a publisher cannot be taken on this channel now."""
         if self.closing:
             return RESTARTING
+        if channel in self._pending.values():
+            return PENDING
         holder = self._claims.get(channel)
         if holder and not takeover and holder.silent_for(time.monotonic()) < self._limits.silent_after:
             return Refusal(Code.CONFLICT, f"The channel {channel} is already live from another connection.")
@@ -130,12 +155,12 @@ class Broadcasts:
     def no_room(self) -> Refusal | None:
         """Why no new broadcast can be taken at all now."""
         if len(self._open) >= self._limits.broadcasts:
-            words = f"The server is full: {self._limits.broadcasts} broadcasts are running. Try again later."
-            return Refusal(Code.NO_CAPACITY, words)
+            words = f"The server is full: {self._limits.broadcasts} broadcasts are running. {_NO_ROOM}"
+            return Refusal(Code.NO_CAPACITY, words, _COME_BACK)
         free = shutil.disk_usage(self._terms.hls_root).free
         if free < self._limits.free_disk:
-            words = f"The server's disk is full: {free // _MIB} MiB are free, too little for a broadcast."
-            return Refusal(Code.NO_CAPACITY, words)
+            words = f"The server's disk is full: {free // _MIB} MiB are free, too few. {_NO_ROOM}"
+            return Refusal(Code.NO_CAPACITY, words, _COME_BACK)
         return self._room.refusal() if self._room else None
 
     def claim(self, channel: str, title: str, takeover: bool = False) -> Publication:
@@ -174,6 +199,8 @@ class Broadcasts:
         """
         if self.closing:
             raise Refused(RESTARTING)
+        if identity in self._pending:
+            raise Refused(PENDING)
         found = self.find(identity)
         if found and found.channel != channel:
             found = None
@@ -227,8 +254,8 @@ class Broadcasts:
             journal = Journal.create(self._journals, row, fsync=self._terms.fsync)
         except JournalFull as error:
             log.error("journal_not_made", error=str(error))
-            words = "The server cannot write to its disk; its log says more. Try again later."
-            raise Refused(Refusal(Code.NO_CAPACITY, words)) from None
+            words = f"The server cannot write to its disk; its log says more. {_NO_ROOM}"
+            raise Refused(Refusal(Code.NO_CAPACITY, words, _COME_BACK)) from None
         if self._room:
             self._room.take()
         made = Broadcast(row, self._terms, journal, self._changed)
@@ -291,7 +318,9 @@ class Broadcasts:
         while True:
             await asyncio.sleep(min(_RETENTION_SECONDS, self._limits.keep_ended))
             try:
-                gone = remove_expired(self._terms.hls_root, self._limits.keep_ended, time.time(), self._open)
+                gone = remove_expired(
+                    self._terms.hls_root, self._limits.keep_ended, time.time(), {*self._open, *self._pending}
+                )
             except OSError as error:
                 log.error("expired_not_removed", error=str(error))
                 continue
@@ -339,6 +368,11 @@ class Subscriber:
             changed, self._dirty = list(self._dirty.values()), {}
             if changed:
                 yield changed
+
+
+def _played_on(hls_root: Path, identity: str) -> str:
+    """The channel in whose playlists a broadcast stands; empty: in none."""
+    return next((path.parent.name for path in (hls_root / "public").glob(f"*/{identity}")), "")
 
 
 def new_id() -> str:

@@ -28,7 +28,7 @@ class Room:
     def refusal(self) -> Refusal | None:
         """Why no broadcast can be taken now, and when to ask again."""
         found = self._load.refusal(self._cost, self._load.starting(time.monotonic()))
-        return Refusal(Code.NO_CAPACITY, found[0]) if found else None
+        return Refusal(Code.NO_CAPACITY, *found) if found else None
 
     def take(self) -> None:
         """One was taken; its use will show later."""

@@ -89,10 +89,11 @@ class Output:
         """Seconds of the next waiting segment, in which there are so many pictures.
 
         They decide where they can: sound may end a little before or after the last one, and a commit
-        point half a frame off would bring a frame twice.
+        point half a frame off would bring a frame twice. The last one of all is a frame longer than
+        nginx-rtmp says, and as much more as whole milliseconds cut off.
         """
         given, exact = self.duration(0), pictures * self.frame
-        return exact if exact and abs(exact - given) < self.frame else given
+        return exact if exact and -self.frame < exact - given < 1.5 * self.frame else given
 
     def move(self, target: Path) -> tuple[int, int]:
         """Move the next waiting segment into the public directory; its bytes, and its pictures.

@@ -199,8 +199,8 @@ def ended_message(media_time: float) -> str:
 
 
 def error_message(refusal: Refusal) -> str:
-    """Why the close code follows."""
-    return _message("error", {"code": refusal.code.value, "message": refusal.message})
+    """Why the close code follows; with ``retry_after`` where it is known: seconds until to ask again."""
+    return _message("error", refusal.fields())
 
 
 def _message(kind: str, fields: Mapping[str, object]) -> str:

@@ -159,8 +159,8 @@ class Ingest:
         )
         offered = websocket.scope.get("subprotocols") or []
         if not offered:
-            headers = {"Retry-After": str(refusal.wait)} if refusal.wait else None
-            await websocket.send_denial_response(JSONResponse(refusal.body(), refusal.status, headers))
+            answer = JSONResponse(refusal.body(), refusal.status, refusal.headers())
+            await websocket.send_denial_response(answer)
             return
         await websocket.accept(subprotocol=hello.subprotocol or offered[0])
         if hello.resumable:

@@ -17,6 +17,7 @@ import structlog
 
 from ingestd.errors import StartError
 from ingestd.nginx.certificate import Certificate
+from ingestd.nginx.record import Record, sentence
 from ingestd.processes import Child, Exit, run
 from ingestd.tasks import Tasks
 
@@ -24,14 +25,19 @@ log = structlog.get_logger("ingestd.nginx")
 
 _READY_SECONDS = 10.0  # until its ports answer
 _TEST_SECONDS = 10.0  # for nginx -t
-_LIVED_WELL = 30.0  # seconds after which a death is no crash loop
-_SHORTEST_WAIT = 0.1  # seconds between two starts, from the second in a row on
-_LONGEST_WAIT = 5.0
 _PROBE_EVERY = 1.0  # seconds between two looks whether it still answers
 _PROBE_PAUSE = 0.1  # seconds before a connection that was refused is tried again
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}  # faults that tell nothing of nginx
 _DESCRIPTORS = 16384
 _USER = "www-data"
+
+
+class NotStarted(StartError):
+    """It ended, or was ended, before it answered."""
+
+    def __init__(self, message: str, sentence: str, ended: Exit) -> None:
+        super().__init__(message)
+        self.sentence, self.ended = sentence, ended
 
 
 class Nginx:
@@ -58,6 +64,9 @@ class Nginx:
         self._hang_timeout = hang_timeout
         self._certificate = certificate
         self._child: Child | None = None
+        self._started = 0.0  # monotonic clock
+        self._hung = False  # and so we ended it
+        self.record = Record(random.random)
         self._tasks = Tasks("nginx")
 
     async def start(self) -> None:
@@ -79,7 +88,8 @@ class Nginx:
 
     async def _spawn(self) -> None:
         # SIGTERM when we die: the master then ends its workers, SIGKILL would leave them behind
-        self._child = await Child.start(
+        self._child, self._hung, self._started = None, False, time.monotonic()
+        self._child = child = await Child.start(
             self._argv(),
             name="nginx",
             cwd=self._config.parent,
@@ -89,27 +99,37 @@ class Nginx:
         )
         deadline = time.monotonic() + _READY_SECONDS
         while not all([await answers(host, port) for host, port in self._ports]):
-            if not self._child.running or time.monotonic() > deadline:
-                ended = await self._child.stop(0)
-                raise StartError(f"nginx did not start: {ended}")
+            if not child.running or time.monotonic() > deadline:
+                mute, self._child = child.running, None
+                ended = await child.stop(0)
+                raise NotStarted(f"nginx did not start: {ended}", sentence(ended, mute=mute), ended)
             await asyncio.sleep(0.02)
-        log.info("nginx_started", pid=self._child.pid)
+        log.info("nginx_started", pid=child.pid)
 
     async def _supervise(self) -> None:
         """Start it again whenever it ends: at once, or ever later where it does not live well."""
-        wait = 0.0
         while True:
-            started = time.monotonic()
             if self._child:
                 ended = await self._attend(self._child)
-                log.error("nginx_died", exit=str(ended), lines=ended.lines)
-            wait = 0.0 if time.monotonic() - started > _LIVED_WELL else longer(wait, random.random())
-            await asyncio.sleep(wait)
+                why = sentence(ended, hung=self._hung)
+                log.error("nginx_died", sentence=why, exit=str(ended), lines=ended.lines)
+                await self._rest(why, ended)
             try:
                 await self._spawn()
             except StartError as error:
-                self._child = None
                 log.error("nginx_not_started", reason=str(error))
+                if isinstance(error, NotStarted):
+                    await self._rest(error.sentence, error.ended)
+                else:
+                    await self._rest(str(error), None)
+
+    async def _rest(self, why: str, ended: Exit | None) -> None:
+        """Wait before the next start, after this end."""
+        was_open = self.record.open
+        wait = self.record.note(time.time(), time.monotonic() - self._started, why, ended)
+        if self.record.open and not was_open:
+            log.error("nginx_breaker_open", in_a_row=self.record.in_a_row, sentence=why, retry_in=wait)
+        await asyncio.sleep(wait)
 
     async def _attend(self, child: Child) -> Exit:
         """Until it has ended, by itself or because it no longer answered."""
@@ -131,6 +151,7 @@ class Nginx:
             patience = self._hang_timeout
             if await speaks(host, port, patience) or await speaks(host, port, patience / 4):
                 continue
+            self._hung = True
             log.error("nginx_hung", pid=child.pid, seconds=patience)
             child.signal(signal.SIGKILL)  # the master's process group: its workers too
             return
@@ -183,12 +204,6 @@ async def _ask(host: str, port: int) -> bool:
         return True
     finally:
         writer.close()
-
-
-def longer(wait: float, random: float) -> float:
-    """The next wait before a start, in seconds; ``random`` in 0…1 spreads it by up to half."""
-    longest = min(_LONGEST_WAIT, max(_SHORTEST_WAIT, wait * 2))
-    return longest * (1 - 0.5 * random)
 
 
 def free_port(host: str) -> int:

@@ -53,10 +53,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Why the connection will be closed."""
+    """Why the connection will be closed; ``retry_after``: seconds for which to ask again is no use."""
 
     code: str
     message: str
+    retry_after: float = 0.0
 
 
 Heard = Ready | Ack | Status | Ended | Error
@@ -99,7 +100,7 @@ def heard(text: str | bytes) -> Heard | None:
     try:
         fields = json.loads(text)
         return _read(fields)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise Violation("The server says what cannot be understood. Is it another version?") from None
 
 
@@ -116,7 +117,8 @@ def _read(fields: dict[str, Any]) -> Heard | None:
         case "ended":
             return Ended()
         case "error":
-            return Error(str(fields.get("code", "")), str(fields.get("message", "")))
+            later = max(0.0, _seconds(fields.get("retry_after") or 0))
+            return Error(str(fields.get("code", "")), str(fields.get("message", "")), later)
     return None
 
 
@@ -145,10 +147,12 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What follows, and why: ``failure`` carries the words for the person who waits."""
+    """What follows, and why: ``failure`` carries the words for the person who waits. ``retry_after``:
+    seconds for which the server wants to be left alone."""
 
     then: Then
     failure: Failure
+    retry_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ def judge(end: Closed | None, error: Error | None, now: Circumstances) -> Verdic
     if code == _INTERNAL and error and not now.ready:
         return Verdict(Then.FAIL, failure)
     if code in (_NO_CAPACITY, _TOO_MANY):
-        return Verdict(Then.LATER if now.live else Then.FAIL, failure)
+        return Verdict(Then.LATER if now.live else Then.FAIL, failure, error.retry_after if error else 0.0)
     return Verdict(Then.RETRY if failure.exit is Exit.LOST or code in _RETRIED else Then.FAIL, failure)
 
 

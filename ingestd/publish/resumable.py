@@ -177,7 +177,7 @@ class ResumablePublisher:
             self._doubt_until = now + _DOUBT_SECONDS
         if one.ready and one.error and one.error.code == Code.INTERNAL:
             self._failed = one.error.message
-        if self._lost_at is None and verdict.then is not Then.AFRESH:
+        if self._lost_at is None and verdict.then is not Then.AFRESH and not verdict.retry_after:
             self._progress.say(str(verdict.failure))
         self._lose()
 
@@ -198,7 +198,11 @@ class ResumablePublisher:
         left = self._give_up() - since
         if left <= 0:
             raise self._given_up(verdict)
-        await asyncio.sleep(min(left, self._waits.next(since, later=verdict.then is Then.LATER)))
+        later, asked = verdict.then is Then.LATER, verdict.retry_after
+        wait = min(left, self._waits.next(since, later=later, at_least=asked))
+        if asked:
+            self._progress.say(f"{verdict.failure} Trying again in {wait:.0f} s.")
+        await asyncio.sleep(wait)
 
     def _give_up(self) -> float:
         if self._target.give_up is not None:

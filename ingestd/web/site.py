@@ -75,9 +75,13 @@ class Site:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
-        """``GET /readyz``: 200 when a broadcast can be taken now, else 503 with every reason."""
+        """``GET /readyz``: 200 when a broadcast can be taken now, else 503 with every reason.
+
+        ``nginx`` are the last ends of our own one, oldest first.
+        """
         reasons = await self.health.reasons()
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        said = {"ready": not reasons, "reasons": reasons, "nginx": self.health.nginx_ends()}
+        return JSONResponse(said, 503 if reasons else 200)
 
     async def scrape(self, _request: Request) -> Response:
         """``GET /metrics`` for Prometheus."""

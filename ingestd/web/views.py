@@ -13,6 +13,7 @@ from ingestd.delivery.delivery import Listed
 def broadcast_view(one: Broadcast) -> dict[str, Any]:
     """A broadcast as JSON. Times are ISO 8601 in UTC; ``media_time`` and ``commit_lag`` seconds.
 
+    ``left_out`` is the number of renditions, from the top, that are not encoded at present.
     ``hls`` and ``poster`` are paths below nginx's address, null while there is nothing to fetch.
     ``hls`` is the channel's own address while the broadcast is open, and then the broadcast's.
     """
@@ -35,6 +36,7 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "poster": f"{base}/{one.id}/poster.jpg?{one.posters.made}" if one.posters.made else None,
         "source": source_view(one.source),
         "renditions": [_rendition(listed) for listed in one.delivery.listed],
+        "left_out": len(one.supervisor.dropped),
         "encoder": _encoder(one),
     }
 

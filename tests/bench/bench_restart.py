@@ -13,8 +13,8 @@ Twice: killed in mid-flight, and killed after it was held (SIGSTOP) until two se
 waited for its successor. The latter is what the bare FFmpeg beside it is given, from its spawn to
 the first private playlist of each rendition.
 
-With the default ladder two cores take most of a second to encode a second; a last row, with one
-small rendition, shows what is left when the machine is not the limit.
+With the default ladder two cores take most of a second to encode a second; the last two
+rows, with one small rendition, show what is left when the machine is not the limit.
 """
 
 from __future__ import annotations

@@ -129,6 +129,52 @@ def test_a_lost_connection_loses_nothing(
     assert discontinuities(server, ended) == 0
 
 
+def test_a_broadcast_that_is_over_is_followed_by_one_with_all_that_was_kept(
+    playwright: Playwright, tmp_path: Path
+) -> None:
+    """Without a gap between the two: the second begins with what did not stand in the first."""
+    with (
+        running(
+            encoder_preset="ultrafast",
+            encoder_ladder=LADDER,
+            ingest_resume_window=2,
+            hls_poster_every=0,
+            ingest_max_load=0,
+        ) as server,
+        Proxy(int(server.hls.rpartition(":")[2])) as proxy,
+        browser(playwright, tmp_path / "profile", *FAKE_CAMERA) as context,
+    ):
+        page = studio(context, replace(server, hls=proxy.url))
+        page.evaluate(
+            """() => {
+              const { start } = MediaRecorder.prototype;
+              window.recorders = 0;
+              MediaRecorder.prototype.start = function (...given) {
+                window.recorders += 1;
+                return start.apply(this, given);
+              };
+            }"""
+        )
+        go_live(page)
+        server.wait_for("media", lambda one: one["state"] == "live" and one["media_time"] >= 5)
+        proxy.cut()
+        expect(page.get_by_test_id("status")).to_contain_text(
+            "The server has probably ended the broadcast by now.", timeout=PATIENCE_MS
+        )
+        first = server.wait_state("ended")
+        away = unsafe(page)
+        proxy.restore()
+        expect(page.locator("#notice")).to_contain_text("A new broadcast has begun.", timeout=PATIENCE_MS)
+        expect(page.locator("#notice")).not_to_contain_text("could not be delivered")
+        in_state(page, "live")
+        wait_for("what waited to be safe", lambda: unsafe(page) < 5)
+        second = stop(page, server)
+        assert discontinuities(server, second) == 0
+        assert page.evaluate("window.recorders") == 1
+    assert second["id"] != first["id"]
+    assert second["media_time"] >= away
+
+
 def test_another_source_stays_on_air(playwright: Playwright, server: Server, tmp_path: Path) -> None:
     with browser(playwright, tmp_path / "profile", *FAKE_CAMERA) as context:
         page = studio(context, server)

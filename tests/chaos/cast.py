@@ -108,9 +108,8 @@ class Cast:
     that was seen: there should be no other.
     """
 
-    def __init__(self, stage: Stage, clip: Clip) -> None:
-        self.stage, self.clip = stage, clip
-        self.channel = stage.channel()
+    def __init__(self, stage: Stage, clip: Clip, channel: str) -> None:
+        self.stage, self.clip, self.channel = stage, clip, channel
         self.proxy = Proxy(stage.port)
         self.id = ""
         self.fault = 0.0

@@ -1,18 +1,19 @@
-"""What was found, as one Markdown table: a row for each fault and codec. Pure."""
+"""What was found, as one Markdown table: a row for each fault, as the README carries it. Pure."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tests.chaos.play import Result, drift
+from tests.chaos.clip import CODECS, RTMP
+from tests.chaos.play import Result, drift, ms
 
 HEAD = (
-    *("fault", "codec", "runs", "frames lost", "doubled", "longest audio gap", "A/V skew before", "after"),
-    *("playlist stood still", "viewer's stall"),
+    *("fault", "runs (VP8, VP9, H.264)", "frames lost", "doubled", "longest audio gap"),
+    *("sound twice at a seam", "A/V skew before, after", "playlist stood still, at worst"),
+    "viewer's stall, at worst",
 )
-
-_NOTICED = 0.002  # seconds of sound; time stamps are rounded to milliseconds
+_BY_RTMP = " (H.264 by RTMP)"
 
 
 def report(
@@ -30,67 +31,58 @@ def report(
 _LEGEND = (
     "Frames are counted in all renditions together, over all runs; times are the worst of all runs, skews"
     " those of the run in which they change most (sound after picture: positive). The playlist stands"
-    " still for a segment's length when nothing is wrong."
+    " still for a segment's length when nothing is wrong. A run counts as failed when something else than"
+    " its frames was wrong."
 )
 
 
 def rows(results: Iterable[Result], sentences: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """Grouped by fault and codec, in the order in which they first came."""
-    groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    """One for each fault, in the order of the sentences; others follow as they came. Publishers by RTMP,
+    who keep nothing, have a row of their own."""
+    groups: dict[tuple[str, bool], list[Result]] = defaultdict(list)
     for result in results:
-        groups[result.fault, result.codec].append(result)
+        groups[result.fault, result.codec == RTMP].append(result)
     order = list(sentences)
-    ranked = sorted(groups, key=lambda key: order.index(key[0]) if key[0] in order else len(order))
-    return [_row(sentences.get(key[0], key[0]), key[1], groups[key]) for key in ranked]
+    ranked = sorted(groups, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), key[1]))
+    return [_row(sentences.get(name, name) + rtmp * _BY_RTMP, groups[name, rtmp]) for name, rtmp in ranked]
 
 
-def _row(sentence: str, codec: str, group: Sequence[Result]) -> tuple[str, ...]:
-    failed = sum(bool(one.trouble) or not one.verdicts for one in group)
-    lost = sum(one.lost for one in group)
-    doubled = sum(one.doubled for one in group)
+def _row(sentence: str, group: Sequence[Result]) -> tuple[str, ...]:
     spoiled = sum(one.spoiled for one in group)
     skewed = max(group, key=lambda one: drift((one.before, one.after)))
-    runs = f"{len(group)}" + (f", **{failed} failed**" if failed else "")
+    found = [one for one in group if one.verdicts]
     return (
-        *(sentence, codec, runs),
-        *(_zero(lost) + (f" (and {spoiled} spoiled)" if spoiled else ""), _zero(doubled)),
-        _worst(group, lambda one: one.gap if one.verdicts else None, _milliseconds)
-        + _overlap(max(one.overlap for one in group)),
-        *(_milliseconds(skewed.before), _milliseconds(skewed.after)),
-        _worst(group, lambda one: one.standstill, _seconds),
-        _worst(group, lambda one: one.viewer, _seconds),
+        *(sentence, _runs(group)),
+        _zero(sum(one.lost for one in group)) + (f" (and **{spoiled}** spoiled)" if spoiled else ""),
+        _zero(sum(one.doubled for one in group)),
+        _worst((one.gap for one in found), ms),
+        _worst((one.overlap for one in found), ms),
+        "–" if drift((skewed.before, skewed.after)) < 0 else f"{ms(skewed.before)}, {ms(skewed.after)}",
+        _worst((one.standstill for one in group), _seconds),
+        _worst((one.viewer for one in group if one.viewer is not None), _seconds),
     )
+
+
+def _runs(group: Sequence[Result]) -> str:
+    """By codec; and how many failed for another reason than their frames."""
+    counts = Counter(one.codec for one in group)
+    codecs = (RTMP,) if RTMP in counts else CODECS
+    failed = sum(bool(one.off or one.trouble or not one.verdicts) for one in group)
+    return ", ".join(str(counts[codec]) for codec in codecs) + (f" (**{failed} failed**)" if failed else "")
 
 
 def _zero(count: int) -> str:
     return f"**{count}**" if count else "0"
 
 
-def _worst(
-    group: Iterable[Result], what: Callable[[Result], float | None], words: Callable[[float | None], str]
-) -> str:
-    return words(max((value for one in group if (value := what(one)) is not None), default=None))
+def _worst(values: Iterable[float], words: Callable[[float], str]) -> str:
+    return max(((value, words(value)) for value in values), default=(0.0, "–"))[1]
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{round(seconds * 1000)} ms"
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s"
 
 
-def _overlap(seconds: float) -> str:
-    return f" ({round(seconds * 1000)} ms twice)" if seconds >= _NOTICED else ""
-
-
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s"
-
-
-def table(found: Sequence[Sequence[str]]) -> str:
-    """Markdown, aligned for those who read it in a terminal."""
-    cells = [HEAD, *found]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
-        for line in cells
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
+def table(found: Iterable[Sequence[str]]) -> str:
+    lines = [HEAD, ["---"] * len(HEAD), *found]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,8 +1,26 @@
 """Which scenes are played when: in lanes side by side, each with one server after the other.
 
-Connections and encoders do not disturb one another, so their faults can share a server; a fault of
-nginx, of the daemon or of the machine has one to itself, with all three codecs on it at once. Faults of
-the encoder strike RTMP publishers as well, on a server of their own.
+The short form plays each fault once. Connections and encoders do not disturb one another, so their
+faults share one server, a broadcast each; a fault of nginx, of the daemon or of the machine has a
+server to itself, with all three codecs on it at once. Its clips last 14 s, however long a fault
+lasts: when the connection is away for 50 s the recording is over long before it comes back, and the
+publisher has all the rest to send then. Six minutes leave no room for more.
+
+The full form strikes so many times, each time at a random moment of its own and a single broadcast,
+the codecs in turns. Faults of one broadcast share a server by threes. A fault of a whole server has a
+server with one broadcast: that is cheap, and three at once would be one moment, not three. Recording
+goes on for as long as the fault does and some time beyond.
+
+What it takes was chosen for two cores, on which the former full form (recordings of 64 s and more, two
+browsers at any time) was an hour and a half of overload. A second of a broadcast of 640x360 in two
+renditions takes up to half a second of a core, all told: recording, encoding, serving, examination. A
+browser that watches takes as much again. So clips are short, one lane of each kind has to do (four
+broadcasts at once), and one strike in :data:`_WATCHED_ONE_IN` is watched: of twelve strikes of a fault
+that is one of each codec. A scene lasts as long as its longest clip and some ten seconds more for the
+server's start, the last segments and the examination; all in all fifty minutes.
+
+Faults of the encoder strike RTMP publishers as well, on a server of their own: in the full form ten times
+each, at the end of the first lane, which has fewer servers to start and so is done before the other.
 """
 
 from __future__ import annotations
@@ -17,12 +35,16 @@ from threading import Lock
 
 from tests.chaos.clip import CODECS, RTMP, Clip
 from tests.chaos.faults import Fault
-from tests.chaos.play import FULL, QUICK, Form, Result, clip_for, play, settings
+from tests.chaos.play import FULL, QUICK, Form, Result, clip_for, clip_seconds, play, settings
 from tests.chaos.stage import Stage
 from tests.chaos.viewer import available
 
 WATCHED = ("encoder-killed",)
 """Where a viewer watches in the short form: a browser takes as much of the machine as ten broadcasts."""
+
+_WATCHED_ONE_IN = 4  # strikes in the full form; no multiple of the number of codecs
+_TOGETHER = len(CODECS)  # broadcasts that share a server in the full form
+_RTMP_TIMES = 10  # strikes of a fault by RTMP at most: the form is long as it is
 
 Say = Callable[[str], None]
 
@@ -35,6 +57,10 @@ class Part:
     codecs: tuple[str, ...]
     number: int = 0
     viewer: bool = False
+
+    def chance(self, seed: int) -> Random:
+        """Where its random moment comes from: no other part's."""
+        return Random(f"{seed} {self.fault.name} {self.number} {' '.join(self.codecs)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +77,19 @@ class Plan:
     form: Form
     lanes: tuple[tuple[Act, ...], ...]
     seed: int
+
+    @property
+    def parts(self) -> list[Part]:
+        return [part for lane in self.lanes for act in lane for part in act.parts]
+
+    @property
+    def seconds(self) -> float:
+        """What it lasts at least on a machine that takes no time for anything: its clips and its faults."""
+        return max(sum(max(self._lasts(part) for part in act.parts) for act in lane) for lane in self.lanes)
+
+    def _lasts(self, part: Part) -> float:
+        recorded = clip_seconds(part.fault, self.form, watched=part.viewer)
+        return recorded + (0.0 if self.form.longer else part.fault.lasts)
 
 
 def short(faults: Sequence[Fault], seed: int, *, viewer: bool) -> Plan:
@@ -72,15 +111,25 @@ def by_rtmp(faults: Sequence[Fault], number: int = 0) -> tuple[Act, ...]:
 
 
 def full(faults: Sequence[Fault], seed: int, times: int, *, quick: bool, viewer: bool) -> Plan:
-    """Each fault at least so many times, all codecs side by side, the faults in turns."""
-    rounds = -(-times // len(CODECS))
-    lanes = []
-    for whole in (False, True):
-        chosen = [one for one in faults if one.whole == whole]
-        acts = [[Act((Part(one, CODECS, number, viewer),)) for one in chosen] for number in range(rounds)]
-        lanes.append(tuple(act for row in acts for act in row))
-    lanes[0] += tuple(act for number in range(times) for act in by_rtmp(faults, number))
-    return Plan(QUICK if quick else FULL, tuple(lanes), seed)
+    """Each fault strikes so many times, each time one broadcast; the faults in turns."""
+    strikes = {
+        one.name: [
+            Part(one, (CODECS[number % len(CODECS)],), number, viewer and number % _WATCHED_ONE_IN == 0)
+            for number in range(times)
+        ]
+        for one in faults
+    }
+    alone, whole = (
+        tuple(
+            Act(tuple(strikes[one.name][first : first + together]))
+            for first in range(0, times, together)
+            for one in faults
+            if one.whole == whole
+        )
+        for whole, together in ((False, _TOGETHER), (True, 1))
+    )
+    relayed = tuple(act for number in range(min(times, _RTMP_TIMES)) for act in by_rtmp(faults, number))
+    return Plan(QUICK if quick else FULL, ((*alone, *relayed), whole), seed)
 
 
 def run(plan: Plan, say: Say) -> list[Result]:
@@ -95,10 +144,8 @@ def run(plan: Plan, say: Say) -> list[Result]:
 def _prepare(plan: Plan, say: Say) -> None:
     """Make every clip first: it takes all of the machine."""
     began = time.monotonic()
-    for lane in plan.lanes:
-        for act in lane:
-            for part in act.parts:
-                _clips(part, plan)
+    for part in plan.parts:
+        _clips(part, plan)
     say(f"clips made in {time.monotonic() - began:.0f} s")
 
 
@@ -135,10 +182,9 @@ def _act(act: Act, plan: Plan, say: Say) -> list[Result]:
 
 
 def _part(stage: Stage, part: Part, plan: Plan, say: Say) -> list[Result]:
-    chance = Random(f"{plan.seed} {part.fault.name} {part.number}")
     clips = _clips(part, plan)
     say(f"{part.fault.name}: begins, {' '.join(part.codecs)}")
-    results = play(stage, part.fault, clips, plan.form, chance, viewer=part.viewer)
+    results = play(stage, part.fault, clips, plan.form, part.chance(plan.seed), viewer=part.viewer)
     for codec, result in zip_longest(part.codecs, results):
         result.codec = codec
         say(str(result))

@@ -48,8 +48,9 @@ SETTINGS: dict[str, object] = {
 class Stage:
     """One server with channels ``c0``, ``c1`` … and whatever lives it has had.
 
-    ``small_disk``: segments are on a file system of their own that can be filled; ``clock``: the
-    daemon alone sees a clock that can be stepped.
+    ``small_disk``: the data directory (segments, journals, encoders' reports, nginx's own files) is a
+    file system that can be filled, since what is one disk is full all at once; ``clock``: the daemon
+    alone sees a clock that can be stepped.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Stage:
         self.process: subprocess.Popen[bytes] | None = None
         self._settings = SETTINGS | settings
         self._clock = self.root / "clock" if clock else None
-        self._ballast = self.data / "hls" / "ballast"
+        self._ballast = self.data / "ballast"
         self._mounted = False
         self._ports: tuple[int, int, int] = (0, 0, 0)
         self._lock = RLock()
@@ -92,16 +93,16 @@ class Stage:
         self.close()
 
     def _furnish(self) -> None:
-        (self.data / "hls").mkdir(parents=True)
+        self.data.mkdir()
+        if self._small_disk:
+            options = f"size={_DISK_MIB}m,mode=755"
+            command = ["mount", "-t", "tmpfs", "-o", options, "ingestd-chaos", str(self.data)]
+            subprocess.run(command, check=True)
+            self._mounted = True
         self._keys = make_channels(self.data, self._free)
         self._ports = _free_ports()
         if self._clock:
             self._clock.write_text("+0")
-        if self._small_disk:
-            options = f"size={_DISK_MIB}m,mode=755"
-            command = ["mount", "-t", "tmpfs", "-o", options, "ingestd-chaos", str(self.data / "hls")]
-            subprocess.run(command, check=True)
-            self._mounted = True
 
     # Where it is
 
@@ -211,14 +212,16 @@ class Stage:
             children = psutil.Process(self.process.pid).children(recursive=True)
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
+        if self.process:
             self._wait_gone()
+        self.trouble += [f"the server's log has a traceback: {one}" for one in self.tracebacks()]
         alive = survivors(children, time.monotonic() + _LEFT_SECONDS)
         self.trouble += [f"{name(one)} was left behind" for one in alive]
         for one in alive:
             one.kill()
         self._client.close()
         if self._mounted:
-            subprocess.run(["umount", "--lazy", str(self.data / "hls")], check=False)
+            subprocess.run(["umount", "--lazy", str(self.data)], check=False)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _wait_gone(self) -> None:
@@ -230,12 +233,12 @@ class Stage:
             code = self.process.wait()
         if code:
             self.trouble.append(f"the server ended with exit code {code}")
-        self.trouble += [f"the server's log has a traceback: {one}" for one in self._tracebacks()]
 
-    def _tracebacks(self) -> list[str]:
-        """What each says last, once."""
+    def tracebacks(self) -> list[str]:
+        """What each in the log says last, once."""
         found: dict[str, None] = {}
-        for line in self.log.read_text(errors="replace").splitlines():
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        for line in lines:
             if "Traceback" in line:
                 entry = json.loads(line) if line.startswith("{") else {}
                 words = str(entry.get("exception", line)).strip().splitlines()[-1]
@@ -282,12 +285,13 @@ class Stage:
         return next((one for one in self.children("ffmpeg") if f"/{broadcast}-" in arguments(one)), None)
 
     def fill_disk(self) -> None:
-        """Not a byte is left where segments are written."""
+        """Not a byte is left where segments and journals are written."""
         with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
             for size in (1 << 20, 1 << 12, 1):
                 with suppress(OSError):
                     while file.write(bytes(size)):
                         pass
+        assert shutil.disk_usage(self.data).free < 1 << 20, "the disk is not full"
 
     def free_disk(self) -> None:
         self._ballast.unlink(missing_ok=True)

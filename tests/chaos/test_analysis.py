@@ -65,6 +65,12 @@ def test_what_is_lost_is_named() -> None:
     assert found.gap == pytest.approx(10 / 30, abs=LENGTH)
 
 
+def test_sound_that_is_missing_at_an_edge_or_altogether_is_a_gap() -> None:
+    assert verdict(run(0, 179, sound=(0.5, 6.0))).gap == pytest.approx(0.5, abs=2 * LENGTH)
+    assert verdict(run(0, 89), run(90, 179, sound=(3.0, 5.0))).gap == pytest.approx(1.0, abs=2 * LENGTH)
+    assert verdict(run(0, 179, sound=(0.0, 0.0))).gap == 6.0
+
+
 def test_what_stands_there_twice_is_doubled_and_out_of_order() -> None:
     found = verdict(run(0, 99), run(95, 179))
     assert (found.lost, found.doubled, found.disordered) == ((), 5, 1)

@@ -58,7 +58,10 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One rendition. Counts are frames; ``gap`` and ``overlap`` seconds of sound between two packets."""
+    """One rendition. Counts are frames; ``gap`` and ``overlap`` seconds of sound between two packets.
+
+    A gap is also what is missing before the first packet and after the last.
+    """
 
     runs: str
     lost: tuple[int, ...]
@@ -83,13 +86,14 @@ def judge(runs: Sequence[Run], first: int, frames: int) -> Verdict:
     # a frame without a picture, or a picture without a frame: the decoder dropped or made one
     strangers += sum(abs(len(run.numbers) - len(run.video)) for run in runs)
     steps = silences(runs)
+    edges = silent_edges(runs, first / FRAME_RATE, (first + frames) / FRAME_RATE)
     return Verdict(
         runs=written(numbers),
         lost=tuple(number for number in range(first, first + frames) if number not in seen),
         doubled=sum(count - 1 for count in seen.values()),
         disordered=descents(numbers),
         unreadable=strangers,
-        gap=max([0.0, *steps]),
+        gap=max([0.0, *steps, *edges]),
         overlap=-min([0.0, *steps]),
         skews=tuple(skew for run in runs for skew in skews(run)),
     )
@@ -118,6 +122,22 @@ def silences(runs: Sequence[Run]) -> list[float]:
     starts = [(at - run.origin, SAMPLES / run.rate) for run in runs for at in run.audio]
     pairs = zip(starts, starts[1:], strict=False)
     return [later - (earlier + length) for (earlier, length), (later, _) in pairs]
+
+
+def silent_edges(runs: Sequence[Run], begin: float, end: float) -> tuple[float, float]:
+    """Media seconds without sound before the first packet and after the last.
+
+    Less by a packet: a recording does not end with a full one, and an encoder need not make one of it.
+    """
+    sounding = [run for run in runs if run.audio]
+    if not sounding:
+        return 0.0, end - begin
+    first, last = sounding[0], sounding[-1]
+    length = SAMPLES / last.rate
+    return (
+        first.audio[0] - first.origin - begin - length,
+        end - (last.audio[-1] + length - last.origin) - length,
+    )
 
 
 def skews(run: Run) -> list[Skew]:

@@ -14,7 +14,8 @@ _FLAGS = [
     *["--disable-background-networking", "--disable-component-update", "--disable-sync"],
     "--autoplay-policy=no-user-gesture-required",
 ]
-_PLAYING_SECONDS = 45.0
+_OPEN_SECONDS = 60.0  # until the page is there, on a busy machine
+_PLAYING_SECONDS = 30.0
 
 # Every 100 ms: does the picture move? What comes before it moved first, and after its end, is no stall.
 _SAMPLER = """() => {
@@ -35,7 +36,7 @@ _SAMPLER = """() => {
 
 
 class Viewer:
-    """Opens a page and watches until it is told to stop.
+    """Opens a page, on air or not yet, and watches until it is told to stop.
 
     ``stalled``: seconds for which the picture stood still after it had begun to move; None: it
     never began. ``position``: the media time that was reached, in seconds.
@@ -46,9 +47,13 @@ class Viewer:
         self.position = 0.0
         self.error = ""
         self._url = url
-        self._playing, self._over = Event(), Event()
+        self._open, self._playing, self._over = Event(), Event(), Event()
         self._thread = Thread(target=self._run, name="viewer", daemon=True)
         self._thread.start()
+
+    def wait_open(self) -> bool:
+        """Until the page is there, or is not after too long."""
+        return self._open.wait(_OPEN_SECONDS)
 
     def wait_playing(self) -> bool:
         """Until the picture moves, or has not for too long."""
@@ -75,11 +80,13 @@ class Viewer:
         except Exception as error:  # a viewer that fails must not take the broadcast with it
             self.error = f"{type(error).__name__}: {error}"[:300]
         finally:
+            self._open.set()
             self._playing.set()
 
     def _watch(self, page: Page) -> None:
         page.goto(self._url)
         page.evaluate(_SAMPLER)
+        self._open.set()
         while not self._over.is_set():
             page.wait_for_timeout(200)
             seen = page.evaluate("() => window.__chaos")

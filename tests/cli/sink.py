@@ -101,6 +101,7 @@ class Fault:
     code: int = 1006
     reason: str = ""
     error: str = ""
+    retry_after: int = 0
     forget: bool = False
     over: bool = False
 
@@ -164,6 +165,7 @@ class Origin(Sink):
     broadcasts: list[Broadcast] = field(default_factory=list)
     said: list[dict[str, Any]] = field(default_factory=list)
     connections: list[ServerConnection] = field(default_factory=list)
+    greeted: list[float] = field(default_factory=list)  # when each of them came
 
     @property
     def data(self) -> bytes:
@@ -173,6 +175,7 @@ class Origin(Sink):
     async def take(self, connection: ServerConnection) -> None:
         fault = self.faults.pop(0) if self.faults else Fault()
         self.connections.append(connection)
+        self.greeted.append(asyncio.get_running_loop().time())
         try:
             if fault.after == -1:
                 return await self._do(connection, fault, None)
@@ -259,7 +262,8 @@ class Origin(Sink):
             connection.transport.abort()
         else:
             if fault.error:
-                await self._say(connection, "error", code=fault.error, message=fault.reason)
+                later = {"retry_after": fault.retry_after} if fault.retry_after else {}
+                await self._say(connection, "error", code=fault.error, message=fault.reason, **later)
             await connection.close(fault.code, fault.reason)
 
     async def _heard(self, connection: ServerConnection) -> dict[str, Any]:

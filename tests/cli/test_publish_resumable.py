@@ -79,6 +79,16 @@ def test_a_connection_that_ends_is_followed_by_another(fault: Fault) -> None:
         assert "The server is restarting; coming back." in finished.err
 
 
+def test_a_full_server_is_asked_again_when_it_has_said_and_that_is_told() -> None:
+    full = Fault("close", -1, 1013, "The server is full.", "no_capacity", retry_after=2)
+    sink, finished = after(Fault("cut", 300_000), full)
+    assert finished.code == Exit.SENT, finished.err
+    assert sink.data == DATA
+    assert len(sink.connections) == 3
+    assert sink.greeted[2] - sink.greeted[1] >= 2.0
+    assert re.search(r"\(1013\): The server is full\. Trying again in 2 s\.", finished.err)
+
+
 def test_a_server_whose_every_connection_breaks() -> None:
     sink, finished = after(*[Fault("cut", 150_000, forget=bool(n % 2)) for n in range(20)])
     assert finished.code == Exit.SENT, finished.err

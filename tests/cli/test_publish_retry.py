@@ -45,6 +45,11 @@ def test_a_server_that_asks_for_patience_is_left_alone_for_longer() -> None:
     assert [waits.next(0.0, later=True) for _ in range(5)] == [1.0, 2.0, 4.0, 5.0, 5.0]
 
 
+def test_a_server_that_says_how_long_is_left_alone_for_so_long_at_least() -> None:
+    assert Waits(Most()).next(0.0, later=True, at_least=15.0) == 15.0
+    assert Waits(Least()).next(90.0, later=True, at_least=15.0) == 18.0
+
+
 def test_jitter_takes_off_up_to_half() -> None:
     waits = Waits(Least())
     assert [waits.next(0.0) for _ in range(4)] == [0.0, 0.125, 0.25, 0.5]

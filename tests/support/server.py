@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ import psutil
 
 from tests.support.accounts import key_of, make_channels, token_for
 
+INGESTD = (sys.executable, "-m", "ingestd")
 PATIENCE = 60.0  # seconds: generous, for a machine that is busy with other things
 
 T = TypeVar("T")
@@ -118,6 +119,14 @@ class Server:
         return self.log.read_text(errors="replace")
 
 
+def environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """Of a server with these settings, whatever is set here."""
+    found = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
+    found["INGESTD_INGEST_MAX_LOAD"] = "0"  # a busy machine is no reason to refuse a test
+    found["INGESTD_AUTH_FAILURES"] = "100000"  # one test's wrong keys do not count against another
+    return found | {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
+
+
 def _named(process: psutil.Process, name: str) -> bool:
     try:
         return process.name() == name
@@ -127,7 +136,12 @@ def _named(process: psutil.Process, name: str) -> bool:
 
 @contextmanager
 def running(
-    *flags: str, channels: int = 1, data: Path | None = None, expect_clean: bool = True, **settings: object
+    *flags: str,
+    channels: int = 1,
+    data: Path | None = None,
+    expect_clean: bool = True,
+    program: Sequence[str] = INGESTD,
+    **settings: object,
 ) -> Iterator[Server]:
     """Start a server, stop it with SIGTERM, and check that it leaves no process behind.
 
@@ -141,14 +155,8 @@ def running(
     if channels > 1:
         make_channels(directory, ["demo", *(f"demo{number}" for number in range(1, channels))])
     ready, log = root / "ready.json", root / "log"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
-    environment["INGESTD_INGEST_MAX_LOAD"] = "0"  # a busy machine is no reason to refuse a test
-    environment["INGESTD_AUTH_FAILURES"] = "100000"  # one test's wrong keys do not count against another
-    environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
     command = [
-        sys.executable,
-        "-m",
-        "ingestd",
+        *program,
         "up",
         "--data-dir",
         str(directory),
@@ -158,7 +166,7 @@ def running(
     command += ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0", "--set", "log.style=json", *flags]
     with log.open("wb") as errors, (root / "printed").open("wb") as printed:
         process = subprocess.Popen(
-            command, env=environment, stdout=printed, stderr=errors, start_new_session=True
+            command, env=environment(settings), stdout=printed, stderr=errors, start_new_session=True
         )
     try:
         wait_for(f"the server ({log})", lambda: ready.exists() or process.poll() is not None)

@@ -24,7 +24,7 @@ from tests.system.conftest import SMALL
 
 GUESSES = 100
 FREE = 10  # guesses of an address in a minute
-GUESSER = "198.51.100.7"  # as a proxy tells it
+GUESSER, OTHER = "198.51.100.7", "198.51.100.8"  # as a proxy tells it
 ELSEWHERE = "127.0.0.2"  # an address of this machine that nobody else uses
 IDLE = 3  # seconds until a silent publisher is dropped
 REFUSED = {307, 400, 401, 403, 404, 405, 429}  # 307: asked of ingestd, media is nginx's to refuse
@@ -44,10 +44,10 @@ def strict() -> Iterator[Server]:
         assert "nginx_died" not in server.logged()
 
 
-def guess(server: Server, key: str) -> int:
-    """The status that somebody at the guesser's address gets, through nginx."""
+def guess(server: Server, key: str, address: str = GUESSER) -> int:
+    """The status that somebody at this address gets, through nginx."""
     url = f"{server.hls.replace('http', 'ws', 1)}/ws?streamKey={key}"
-    headers = {"Authorization": f"Bearer {server.token}", "X-Forwarded-For": GUESSER}
+    headers = {"Authorization": f"Bearer {server.token}", "X-Forwarded-For": address}
     with pytest.raises(InvalidStatus) as caught:
         connect(url, additional_headers=headers, open_timeout=30)
     return caught.value.response.status_code
@@ -65,13 +65,15 @@ def test_a_hundred_guesses_by_websocket(strict: Server) -> None:
 
 def test_who_has_guessed_too_often_is_told_when_to_come_again(strict: Server) -> None:
     for _ in range(FREE):
-        guess(strict, "wrong")
+        guess(strict, "wrong", OTHER)
     url = f"{strict.ws}?streamKey=wrong"
-    headers = {"X-Forwarded-For": GUESSER}
+    headers = {"X-Forwarded-For": OTHER}
     with pytest.raises(InvalidStatus) as refused:
         connect(url, additional_headers=headers, open_timeout=30)
     assert refused.value.response.status_code == 429
-    assert 0 < int(refused.value.response.headers["retry-after"]) <= 60
+    later = json.loads(refused.value.response.body or b"")["error"]["retry_after"]
+    assert 0 < later <= 60
+    assert refused.value.response.headers["retry-after"] == str(later)
     bearer = f"bearer.{strict.token}"
     with (
         connect(url, additional_headers=headers, subprotocols=[bearer]) as connection,  # type: ignore[list-item]

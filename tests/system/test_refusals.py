@@ -215,5 +215,5 @@ def test_faster_than_the_encoder_is_slowed_down_and_memory_stays_bounded(server:
 
 def test_pages_and_api_answer_through_it_all(server: Server) -> None:
     assert httpx.get(f"{server.http}/healthz").json() == {"status": "ok"}
-    assert server.get("/readyz") == {"ready": True, "reasons": []}
+    assert server.get("/readyz") == {"ready": True, "reasons": [], "nginx": []}
     assert "Traceback" not in server.logged()

@@ -5,10 +5,13 @@ Every clip has its frames numbered, so that a byte lost or doubled shows in the 
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from signal import SIGKILL
+from subprocess import Popen
 from threading import Thread
 from typing import Any
 
@@ -78,7 +81,7 @@ def test_a_publisher_that_was_never_told_to_be_ready_goes_on_from_the_start(
 
 
 def test_a_resume_may_begin_with_an_epoch_that_the_server_has_already(server: Server) -> None:
-    """What it is told then is later: everything before need not be kept."""
+    """What it is told then is later: that is where to go on, and says nothing of what is safe."""
     channel = server.on("demo2")
     camera, screen = clip("vp8", 256, 144, 2), clip("h264", 384, 216, 2, first=60)
     first = Resumable.start(channel)
@@ -219,6 +222,54 @@ def test_after_a_restart_the_server_asks_for_no_byte_before_the_newest_ack(sourc
     assert stage.trouble == []
 
 
+def test_a_stop_that_a_killed_daemon_had_heard_is_said_again_and_answered(source: Clip) -> None:
+    """The journal does not know of it: it is the publisher that still wants to hear of the end."""
+    with ExitStack() as stack:
+        stage = stack.enter_context(Stage({"encoder_ladder": NUMBERED["encoder_ladder"]}))
+        server = as_server(stage)
+        data = source.path.read_bytes()
+        first = Resumable.start(server)
+        first.send(data)
+        first.until("ack")
+        for encoder in children(stage, "ffmpeg"):
+            encoder.suspend()  # so that the end does not come before the kill
+        first.say("stop")
+        server.wait_state("ending")
+        stage.restart(SIGKILL)
+        first.wait_closed()
+        stage.wait_ready()
+        again = Resumable.resume(server, first.broadcast)
+        again.send(data[again.offset :])
+        again.finish()
+        check_whole(server, first.broadcast, 0, source.frames)
+    assert stage.trouble == []
+
+
+def test_publish_whose_stop_a_killed_daemon_had_heard_still_ends_well(source: Clip) -> None:
+    with ExitStack() as stack:
+        stage = stack.enter_context(Stage({"encoder_ladder": NUMBERED["encoder_ladder"]}))
+        server = as_server(stage)
+        command = [sys.executable, "-m", "ingestd", "publish", str(source.path), "--server", server.http]
+        secrets = {"INGESTD_STREAM_KEY": server.stream_key, "INGESTD_TOKEN": server.token}
+        log = stack.enter_context((stage.root / "publish").open("w+"))
+        publisher = stack.enter_context(Popen(command, env=os.environ | secrets, stderr=log))
+        stack.callback(publisher.kill)
+        server.wait_for("something in the playlist", lambda one: one["media_time"] >= 1)
+        for encoder in children(stage, "ffmpeg"):
+            encoder.suspend()
+        broadcast = server.wait_state("ending")["id"]
+        stage.restart(SIGKILL)
+        assert publisher.wait(60) == 0, log.seek(0) or log.read()
+        stage.wait_ready()
+        check_whole(server, broadcast, 0, source.frames)
+    assert stage.trouble == []
+
+
+def children(stage: Stage, name: str) -> list[psutil.Process]:
+    assert stage.process
+    return [one for one in psutil.Process(stage.process.pid).children(recursive=True) if one.name() == name]
+
+
 def as_server(stage: Stage) -> Server:
     assert stage.process
     channel = stage.channel()
@@ -237,6 +288,23 @@ def as_server(stage: Stage) -> Server:
 
 
 # Bounds
+
+
+def test_many_short_epochs_at_once_wait_at_their_publisher_and_all_of_them_arrive(server: Server) -> None:
+    """More than the server holds: it does not read on until there is room, and refuses nothing."""
+    channel, count, frames = server.on("demo13"), 14, 30
+    parts = [clip("h264", 256, 144, 1, first=frames * number).path.read_bytes() for number in range(count)]
+    process = psutil.Process(server.process.pid)
+    before = process.memory_info().rss
+    client = Resumable.start(channel)
+    for number, part in enumerate(parts):
+        if number:
+            client.say("epoch", epoch=number, mime="video/x-matroska")
+        client.send(part)
+    client.finish()
+    assert client.acks[-1] == (count - 1, len(parts[-1]))
+    assert process.memory_info().rss - before < 64 << 20
+    check_whole(channel, client.broadcast, 0, frames * count)
 
 
 def test_memory_stays_bounded_when_nothing_is_ever_acked_and_then_it_is_given_up_in_plain_words(

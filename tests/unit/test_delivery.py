@@ -6,6 +6,7 @@ import errno
 import itertools
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.delivery import delivery as module
+from ingestd.delivery import transport_stream
 from ingestd.delivery.delivery import Delivery, Round, stream_name
 from ingestd.delivery.files import is_over, plays, write_atomically
 from ingestd.delivery.retention import close_leftovers
+from ingestd.delivery.transport_stream import Facts
 from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import BroadcastRow, Journal, JournalFull
 from tests.hls.rfc8216 import (
@@ -26,7 +29,7 @@ from tests.hls.rfc8216 import (
     parse_media,
     parse_multivariant,
 )
-from tests.unit.nginx_output import R360, R480, R720, SOUND, Stream, streams
+from tests.unit.nginx_output import R360, R480, R720, SOUND, Stream, examine, streams
 
 LADDER = (R720, R480, R360)
 DATE = 1_700_000_000.0
@@ -231,6 +234,22 @@ def test_private_directories_go_with_their_generation(live: Live) -> None:
 
 def test_streams_are_named_after_broadcast_generation_and_rendition() -> None:
     assert stream_name("66aa", 3, "720p") == "66aa-3-720p"
+
+
+def test_what_is_listed_lasts_as_long_as_its_pictures(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the playlist, its dates and the commit point: sound that ends early shortens none of them."""
+
+    def pictures(data: bytes) -> Facts:
+        return replace(examine(data), pictures=30)
+
+    monkeypatch.setattr(transport_stream, "examine", pictures)
+    live.epoch(R720, R360)
+    live.play(0.987, 0.987)
+    assert live.delivery.commits == pytest.approx({"720p": 2.0, "360p": 2.0})
+    for text in live.files.values():
+        found = parse_media(text).segments
+        assert [segment.duration for segment in found] == [1.0, 1.0]
+        assert [segment.starts_at for segment in found] == [DATE, DATE + 1]
 
 
 # Generations and renditions

@@ -50,6 +50,13 @@ def test_a_refused_request_says_code_and_message() -> None:
     assert said == {"error": {"code": "already_live", "message": "The channel is live."}}
 
 
+def test_a_refusal_for_want_of_room_says_when_to_come_back() -> None:
+    refusal = Refusal(Code.NO_CAPACITY, "Full.", 15)
+    assert refusal.body() == {"error": {"code": "no_capacity", "message": "Full.", "retry_after": 15}}
+    assert refusal.headers() == {"Retry-After": "15"}
+    assert Refusal(Code.NO_CAPACITY, "Full.").headers() == {}
+
+
 def test_a_short_message_is_the_whole_close_reason() -> None:
     assert Refusal(Code.TIMEOUT, "Zu spät.").close_reason == "Zu spät."
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import shutil
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from ingestd.broadcast import registry as registry_module
+from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.epoch import Bounds, Epoch
-from ingestd.broadcast.lifecycle import State
+from ingestd.broadcast.failures import SENTENCES, Reason
+from ingestd.broadcast.lifecycle import Event, State
 from ingestd.broadcast.publication import Publication
+from ingestd.broadcast.registry import Broadcasts
 from ingestd.broadcast.replay import ReplayBuffer
 from ingestd.container.model import Fragment, InitSegment
+from ingestd.delivery import delivery, files
 from ingestd.delivery.delivery import Round
-from ingestd.errors import Code, Refused
-from ingestd.journal.journal import EpochRow, Journal, JournalFull
+from ingestd.errors import Code
+from ingestd.journal.journal import EpochRow, Journal, JournalFull, Kept
 from tests.unit.live import HALF, LIMITS, over, running
 from tests.unit.nginx_output import R360, R480, R720
 from tests.unit.test_delivery import DATE, ID, Live
@@ -97,7 +103,6 @@ def test_a_newcomer_that_finds_no_room_ends_nothing(tmp_path: Path) -> None:
 
 def test_a_restart_on_a_full_disk_keeps_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = Left(tmp_path, "0001")
-    from ingestd.delivery import delivery
 
     def full(path: Path, text: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -235,14 +240,156 @@ def test_a_journal_that_could_not_be_made_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_after_too_many_recordings_the_next_publisher_is_not_met_by_an_assertion(tmp_path: Path) -> None:
-    from tests.unit.test_reception import RECORDING, next_epoch, reception, send
+# A broadcast that a full disk keeps from being restored
 
-    one = reception()
-    for _ in range(8):
-        send(one, RECORDING)
-        next_epoch(one)
-    with pytest.raises(Refused):
-        send(one, RECORDING)
-    one.resume(one.number, 0)
-    assert one.recording.received == 0 or one.newest is not None
+
+@dataclass
+class Disk:
+    """Whether playlists can be written, or journals be opened."""
+
+    monkeypatch: pytest.MonkeyPatch
+    full: bool = True
+
+    def refuse_playlists(self) -> None:
+        write = files.write_atomically
+
+        def written(path: Path, text: str) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(path, text)
+
+        self.monkeypatch.setattr(delivery, "write_atomically", written)
+
+    def refuse_journals(self) -> None:
+        opened = Journal.open
+
+        def open_it(path: Path, *, fsync: bool = False) -> tuple[Journal, Kept]:
+            if self.full:
+                raise JournalFull(f"{path}: disk I/O error")
+            return opened(path, fsync=fsync)
+
+        self.monkeypatch.setattr(Journal, "open", open_it)
+
+
+async def restored(registry: Broadcasts, identity: str) -> Broadcast:
+    async with asyncio.timeout(20):
+        while not (found := registry.find(identity)):  # noqa: ASYNC110 - a disk sends no event
+            await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.mark.parametrize("what", ["playlists", "journals"])
+def test_until_it_is_restored_its_publisher_is_asked_to_come_back_and_nobody_starts_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    Left(tmp_path, "0001")
+    disk = Disk(monkeypatch)
+    disk.refuse_playlists() if what == "playlists" else disk.refuse_journals()
+    monkeypatch.setattr(registry_module, "_AGAIN_SECONDS", 0.01)
+
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            words = refused(Code.RESTARTING, lambda: registry.resume("demo", "0001", 0, 0))
+            assert "Come back in a moment: nothing is lost." in words
+            refused(Code.RESTARTING, lambda: registry.begin("demo", "", takeover=True))
+            refused(Code.RESTARTING, lambda: registry.claim("demo", ""))
+            assert registry.begin("other", "").verdict is None
+            assert registry.newest("demo") is None
+            disk.full = False
+            one = await restored(registry, "0001")
+            assert of(registry.resume("demo", "0001", 0, 0)) is one
+            assert registry.newest("demo") is one
+
+    asyncio.run(story())
+
+
+def test_one_whose_channel_was_not_known_ends_when_another_one_has_begun_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it was ever played, so only its journal knows where it belongs."""
+    monkeypatch.setattr(registry_module, "_AGAIN_SECONDS", 0.01)
+
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            identity = of(registry.begin("demo", "")).id
+        disk = Disk(monkeypatch)
+        disk.refuse_journals()
+        async with running(tmp_path) as registry:
+            new = of(registry.begin("demo", ""))
+            refused(Code.RESTARTING, lambda: registry.resume("demo", identity, 0, 0))
+            disk.full = False
+            old = await restored(registry, identity)
+            assert registry.newest("demo") is new
+            assert await over(old) is State.ENDED
+            assert (new.order.value, registry.newest("demo")) == ("live", new)
+            refused(Code.NO_SUCH_BROADCAST, lambda: registry.resume("demo", identity, 0, 0))
+
+    asyncio.run(story())
+
+
+def test_one_whose_playlists_were_deleted_does_not_hold_its_channel(tmp_path: Path) -> None:
+    left = Left(tmp_path, "0001")
+    shutil.rmtree(left.hls / "public")
+
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            assert registry.begin("demo", "").verdict is None
+
+    asyncio.run(story())
+    assert not left.path.exists()
+
+
+def test_a_broadcast_that_had_been_replaced_when_the_daemon_died_ends_again(tmp_path: Path) -> None:
+    for identity in ("0001", "0002"):
+        Left(tmp_path, identity)
+
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            old, new = registry.find("0001"), registry.find("0002")
+            assert old and new
+            assert await over(old) is State.ENDED
+            refused(Code.NO_SUCH_BROADCAST, lambda: registry.resume("demo", "0001", 0, 0))
+            plain = registry.claim("demo", "")
+            plain.begin(all_init())
+            assert of(plain) is new
+
+    asyncio.run(story())
+
+
+# What is said in mid-broadcast
+
+
+KILLED = "The encoder was killed by the system; it is being restarted. Nothing is lost."
+
+
+@pytest.mark.parametrize(
+    ("events", "trouble", "words"),
+    [
+        ([], "", "Going on: what comes next is being encoded. Nothing is lost."),
+        ([Event.ENCODER_DIED], KILLED, KILLED),
+        ([Event.ENCODER_DIED, Event.RESTART], KILLED, KILLED),
+        ([Event.TOO_SLOW], SENTENCES[Reason.TOO_SLOW], SENTENCES[Reason.TOO_SLOW]),
+        ([Event.CLIMB], SENTENCES[Reason.PLANNED], SENTENCES[Reason.PLANNED]),
+        ([Event.ENCODER_DIED, Event.RESTART, Event.SEGMENT], "", "Live."),
+    ],
+)
+def test_a_broadcast_that_is_on_the_air_never_says_that_it_starts(
+    tmp_path: Path, events: list[Event], trouble: str, words: str
+) -> None:
+    Left(tmp_path, "0001")
+
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            one = of(registry.resume("demo", "0001", 0, 0))
+            one.supervisor.trouble = trouble
+            with registry.subscribe() as subscriber:
+                for event in events:
+                    subscriber._dirty.clear()
+                    one._on(event)
+                    assert (
+                        one.id in subscriber._dirty
+                    )  # whoever looks on is told, though the state be the same
+            assert one.message == words
+            assert words == "Live." or "Nothing is lost." in one.message
+
+    asyncio.run(story())

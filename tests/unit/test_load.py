@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.broadcast.load import Load, Meter, cores, ladder_cost
+from ingestd.broadcast.room import Room
+from ingestd.errors import Code
 
 WHOLE = [(1280, 720), (854, 480), (640, 360)]
 
@@ -147,6 +149,16 @@ def test_whatever_is_measured_figures_stay_in_bounds(
         assert 0 <= load.starting(now)
         refused = load.refusal(cost, load.starting(now))
         assert refused is None or refused[1] > 0
+
+
+def test_who_finds_no_room_is_told_after_how_many_seconds_to_ask_again() -> None:
+    room = Room(10.0, "veryfast", 0.9)
+    assert room.refusal() is None
+    room.take()
+    refusal = room.refusal()
+    assert refusal is not None
+    assert (refusal.code, refusal.retry_after) == (Code.NO_CAPACITY, 15)
+    assert f"Try again in {refusal.retry_after} s." in refusal.message
 
 
 # The real machine

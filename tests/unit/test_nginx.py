@@ -1,4 +1,4 @@
-"""Whether nginx is stuck or alive, as its supervisor sees it, and how long it waits for the next start."""
+"""Whether nginx is stuck or alive, as its supervisor sees it, and what one does that never lives."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import errno
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import structlog
 
-from ingestd.nginx.server import free_port, longer, speaks
+from ingestd.nginx import record as record_module
+from ingestd.nginx.server import Nginx, free_port, speaks
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HOST = "127.0.0.1"
@@ -75,13 +76,28 @@ def test_our_own_want_of_descriptors_is_not_held_against_it(monkeypatch: pytest.
     assert asyncio.run(speaks(HOST, 1, SHORT))
 
 
-def test_starts_are_spread_further_and_further_up_to_a_bound() -> None:
-    waits = [0.0]
-    for _ in range(8):
-        waits.append(longer(waits[-1], random=0.0))
-    assert waits[1:] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+def test_one_that_ends_again_and_again_opens_the_breaker_and_is_still_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that takes its configuration and then never answers."""
+    for name, seconds in (("_LONGEST_WAIT", 0.01), ("_SELDOM", 0.01)):
+        monkeypatch.setattr(record_module, name, seconds)
+    program = tmp_path / "nginx"
+    program.write_text(
+        "#!/bin/sh\necho 'bind() to 127.0.0.1:1 failed (98: Address already in use)' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
 
+    async def story() -> Nginx:
+        nginx = Nginx(str(program), tmp_path / "nginx.conf", [(HOST, free_port(HOST))], 1.0)
+        nginx._tasks.spawn(nginx._supervise(), "supervise", eternal=True)
+        async with asyncio.timeout(60):
+            while nginx.record.in_a_row < 10:  # noqa: ASYNC110 - its ends send no event
+                await asyncio.sleep(0.01)
+        await nginx.close()
+        return nginx
 
-@given(st.floats(0, 100), st.floats(0, 1))
-def test_chance_takes_away_up_to_half_of_a_wait(wait: float, chance: float) -> None:
-    assert longer(wait, 0.0) / 2 <= longer(wait, chance) <= longer(wait, 0.0) <= 5.0
+    with structlog.testing.capture_logs() as logs:
+        nginx = asyncio.run(story())
+    assert [entry["event"] for entry in logs].count("nginx_breaker_open") == 1
+    assert "another program has taken its port. That happened 10 times" in nginx.record.trouble()

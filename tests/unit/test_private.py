@@ -72,7 +72,16 @@ def test_before_nginx_rtmp_has_written_anything_nothing_waits(side: Side) -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "pictures", "seconds"), [(0.987, 30, 1.0), (0.987, 29, 29 / 30), (1.0, 0, 1.0)]
+    ("given", "pictures", "seconds"),
+    [
+        (0.987, 30, 1.0),
+        (0.987, 29, 29 / 30),
+        (1.0, 0, 1.0),
+        (0.433, 14, 14 / 30),  # the last one: a frame less, and what whole milliseconds cut off
+        (0.033, 2, 2 / 30),
+        (1.0, 28, 1.0),  # a frame and more is missing in it: the clock goes on without them
+        (0.9, 29, 0.9),
+    ],
 )
 def test_a_segment_lasts_as_long_as_its_pictures(
     side: Side, given: float, pictures: int, seconds: float

@@ -35,7 +35,9 @@ class Heard:
         self.told: list[str] = []
         self.bounds = Bounds(1 << 20, ahead)
         self.epochs = [self.epoch()] if begun else []
-        self.reception = SimpleNamespace(newest=self.epochs[-1] if begun else None)
+        self.reception = SimpleNamespace(
+            newest=self.epochs[-1] if begun else None, has_room=True, taken=asyncio.Event()
+        )
         self.received, self.open, self.failure = 0, True, ""
 
     def epoch(self) -> Epoch:
@@ -175,6 +177,23 @@ def test_a_wait_for_room_that_is_cancelled_leaves_it_readable() -> None:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert one.silent_for(time.monotonic() + 100) > 99.0
+
+    asyncio.run(story())
+
+
+def test_while_too_many_recordings_wait_for_the_encoder_it_is_not_read() -> None:
+    async def story() -> None:
+        heard = Heard()
+        one = resumable(heard)
+        heard.reception.has_room = False
+        assert not one.has_room
+        waiting = asyncio.create_task(one.room())
+        await asyncio.sleep(0)
+        assert one.silent_for(time.monotonic() + 100) == 0.0
+        heard.reception.has_room = True
+        heard.reception.taken.set()
+        await asyncio.wait_for(waiting, 20)
+        assert one.has_room
 
     asyncio.run(story())
 

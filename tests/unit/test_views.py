@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestd.broadcast.broadcast import Broadcast, Terms
-from ingestd.broadcast.epoch import Bounds
+from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.generation import Works
 from ingestd.container.model import InitSegment, Track, TrackKind
 from ingestd.encoder.encoder import EncoderSettings
@@ -57,6 +57,7 @@ def test_a_broadcast_that_has_just_begun(tmp_path: Path) -> None:
         "poster": None,
         "source": None,
         "renditions": [],
+        "left_out": 0,
         "encoder": None,
     }
 
@@ -79,6 +80,16 @@ def test_a_broadcast_that_is_live(tmp_path: Path) -> None:
     ]
     assert found["encoder"] == {"generation": 1, "restarts": 1, "running": False, "speed": None, "fps": None}
     json.dumps(found)
+
+
+def test_renditions_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    def change(one: Broadcast) -> None:
+        small = Rendition("360p", 640, 360, 30, 700_000, 96_000)
+        epoch = Epoch(0, InitSegment(b"", "mp4", (VIDEO,)), (RUNG, small), Bounds(1, 1), 1e9)
+        epoch.encode((small,))
+        one.supervisor._epoch = epoch
+
+    assert view(tmp_path, change)["left_out"] == 1
 
 
 def test_a_broadcast_that_failed_says_why_and_when(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every error of the API has one shape: ``{"error": {"code", "message"}}``."""
+"""Every error of the API has one shape: ``{"error": {"code", "message"}}``, perhaps with ``retry_after``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ class Limited(Refused):
     """Too many wrong attempts; ``seconds`` until the next is heard."""
 
     def __init__(self, seconds: float) -> None:
-        self.seconds = max(1, math.ceil(seconds))
-        words = f"Too many wrong attempts; try again in {self.seconds} s."
-        super().__init__(Refusal(Code.TOO_MANY, words))
+        later = max(1, math.ceil(seconds))
+        super().__init__(Refusal(Code.TOO_MANY, f"Too many wrong attempts; try again in {later} s.", later))
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -39,16 +38,13 @@ def answer_errors(app: FastAPI) -> None:
 
 def refused(refusal: Refusal) -> JSONResponse:
     """A refusal as an answer; with 401 goes the scheme that would help (RFC 9110 §11.6.1)."""
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-    return JSONResponse(refusal.body(), refusal.status, headers)
+    scheme = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else {}
+    return JSONResponse(refusal.body(), refusal.status, scheme | refusal.headers())
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    answer = refused(error.refusal)
-    if isinstance(error, Limited):
-        answer.headers["Retry-After"] = str(error.seconds)
-    return answer
+    return refused(error.refusal)
 
 
 async def _not_valid(_request: Request, error: Exception) -> Response:

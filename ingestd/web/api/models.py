@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.json_schema import SkipJsonSchema
 
 from ingestd.accounts.checks import DESCRIPTION, LABEL, TITLE
 from ingestd.accounts.model import SLUG
@@ -56,10 +57,11 @@ class Answer(BaseModel):
 class Fault(Answer):
     code: str
     message: str
+    retry_after: Annotated[int, Field(ge=1, description="seconds")] | SkipJsonSchema[None] = None
 
 
 class Error(Answer):
-    """Every refusal: a code for programs, a sentence for people."""
+    """Every refusal: a code for programs, a sentence for people; ``retry_after`` only where it is known."""
 
     error: Fault
 
@@ -161,7 +163,10 @@ class EncoderView(Answer):
 
 
 class BroadcastView(Answer):
-    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address; times in seconds."""
+    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address; times in seconds.
+
+    ``left_out`` is the number of renditions, from the top, that are not encoded at present.
+    """
 
     id: str
     channel: str
@@ -179,6 +184,7 @@ class BroadcastView(Answer):
     poster: str | None
     source: SourceTracks | None
     renditions: list[RenditionView]
+    left_out: int
     encoder: EncoderView | None
 
 

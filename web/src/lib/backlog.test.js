@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { settle } from "../testing/clock.js";
 import { Backlog, MOST_BYTES, MOST_SECONDS } from "./backlog.js";
 
 /** @param {string | number} what @returns {Blob} */
@@ -159,4 +160,79 @@ test("at 2.5 Mb/s less than 5 MB are held while acknowledgements lag by two segm
   assert.ok(most < 5_000_000, String(most));
   assert.ok(most > 1_000_000, String(most));
   assert.ok(backlog.seconds <= 3);
+});
+
+/** WebM as a recorder gives it: an init segment of 15 bytes, then Clusters of 22 with one block each. @param {number} clusters */
+function webm(clusters) {
+  const init = [0x1a, 0x45, 0xdf, 0xa3, 0x80, 0x18, 0x53, 0x80, 0x67, 0xff, 0xec, 0x83, 1, 2, 3];
+  const cluster = (/** @type {number} */ n) => [0x1f, 0x43, 0xb6, 0x75, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xe7, 0x81, n, 0xa3, 0x85, 0x81, 0, 0, 0x80, n];
+  return Uint8Array.from([...init, ...Array.from({ length: clusters }, (_, n) => cluster(n)).flat()]);
+}
+
+/** Everything that would be sent, and in what order. @param {Backlog} backlog */
+async function sentOf(backlog) {
+  const { oldest: place } = backlog;
+  const sent = [];
+  for (let piece = backlog.at(place); piece !== null && piece.kind !== "stop"; piece = backlog.at(place)) {
+    if (piece.kind === "gap") return "gap";
+    if (piece.kind === "epoch") sent.push(`epoch ${(place.epoch = piece.epoch.number)}`, (place.offset = 0));
+    if (piece.kind !== "bytes") continue;
+    const bytes = new Uint8Array(await (piece.chunk.blob ?? new Blob()).arrayBuffer()).slice(piece.skip);
+    sent.push(...bytes);
+    place.offset += bytes.length;
+  }
+  return sent;
+}
+
+/** Three epochs of three Clusters, the first of which is safe, in pieces of ten bytes; the last goes on. */
+async function threeEpochs() {
+  const backlog = new Backlog();
+  const epochs = [0, 10_000, 20_000].map((since) => backlog.begin("video/webm", since));
+  for (const [index, epoch] of epochs.entries()) {
+    for (let at = 0; at < 81; at += 10) backlog.add(epoch, new Blob([webm(3).slice(at, at + 10)]), index * 10_000 + at * 100);
+    if (index < 2) backlog.end(epoch);
+  }
+  await settle();
+  return { backlog, epochs };
+}
+
+test("a new broadcast begins with what a decoder needs, then all that was not safe, in the same order", async () => {
+  const { backlog, epochs } = await threeEpochs();
+  backlog.ack(1, 15 + 22);
+  const { seconds } = backlog;
+  assert.deepEqual(backlog.afresh(true), { chunks: [], seconds: 0, cut: false });
+  assert.ok(Math.abs(backlog.seconds - seconds) < 0.001);
+  assert.deepEqual(backlog.oldest, { epoch: 0, offset: 0 });
+  const [init, rest] = [webm(0), webm(3).slice(15 + 22)];
+  assert.deepEqual(await sentOf(backlog), [...init, ...rest, "epoch 1", 0, ...webm(3)]);
+  backlog.ack(0, 15 + 22);
+  assert.deepEqual(backlog.oldest, { epoch: 0, offset: 37 });
+  backlog.afresh(true);
+  assert.deepEqual(await sentOf(backlog), [...init, ...webm(3).slice(15 + 44), "epoch 1", 0, ...webm(3)]);
+  for (const epoch of epochs) backlog.add(epoch, new Blob(["!"]), 30_000);
+  backlog.ack(1, 81);
+  assert.deepEqual(await sentOf(backlog), [33]);
+  assert.equal(backlog.begin("video/mp4", 31_000).number, 2);
+});
+
+test("what a decoder cannot start with is given up, and nothing more of it is taken", async () => {
+  const backlog = new Backlog();
+  const epoch = epochOf40(backlog);
+  backlog.ack(0, 25);
+  const loss = backlog.afresh(true);
+  assert.deepEqual([loss.chunks.length, loss.seconds, loss.cut], [2, 2, true]);
+  backlog.add(epoch, blob(10), 5000);
+  assert.deepEqual([backlog.bytes, backlog.memory, backlog.safe, backlog.begun], [0, 0, true, false]);
+  const { backlog: other } = await threeEpochs();
+  assert.equal(other.afresh(false).cut, true);
+  assert.deepEqual([other.bytes, other.memory, other.safe], [0, 0, true]);
+});
+
+test("what was never acknowledged needs nothing before it", async () => {
+  const backlog = new Backlog();
+  const epoch = epochOf40(backlog);
+  backlog.ack(0, 5);
+  assert.equal(backlog.afresh(true).cut, false);
+  backlog.add(epoch, blob(3), 5000);
+  assert.deepEqual([backlog.oldest, backlog.bytes, kind(backlog, 0, 42)], [{ epoch: 0, offset: 0 }, 43, "bytes"]);
 });

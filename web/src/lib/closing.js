@@ -1,5 +1,5 @@
 // What it means when the server, or the network, ends the publisher's connection.
-import { GAP_CODE, GARBLED_CODE, SILENT_CODE } from "./connection.js";
+import { GAP_CODE, GARBLED_CODE, SILENT_CODE, UNREADABLE_CODE } from "./connection.js";
 
 /** @typedef {import("./connection.js").Closing} Closing */
 
@@ -29,8 +29,9 @@ const VERDICTS = {
   4408: verdict("nothing_received", "retry", "The server received nothing for too long."),
   4413: verdict("too_large", "fail", "A piece of the recording was larger than the server takes."),
   4415: verdict("codec_refused", "fail", "The server does not take the format that this browser records."),
-  4429: verdict("too_many_attempts", "fail", "Too many attempts. Wait a minute, then try again."),
+  4429: verdict("too_many_attempts", "fail", "Too many attempts."),
   [SILENT_CODE]: verdict("server_silent", "retry", "The server does not answer."),
+  [UNREADABLE_CODE]: verdict("unreadable", "afresh", "The browser no longer has what it was given to keep."),
   [GARBLED_CODE]: verdict("server_garbled", "wait", "The server said something that this page does not understand."),
 };
 
@@ -52,18 +53,18 @@ function verdict(code, action, message) {
 
 /**
  * @param {Closing} closing
- * @param {{ finished: boolean, ghost: boolean }} circumstances
+ * @param {{ finished: boolean, ghost: boolean, kept: boolean }} circumstances
  *   `finished`: the recording is complete, and nothing of it is left that is not safe;
  *   `ghost`: an earlier connection of ours has just asked for the same broadcast, and was lost
- *   before it was answered
+ *   before it was answered; `kept`: something is recorded that waits to be delivered
  * @returns {Verdict}
  */
 export function judge(closing, circumstances) {
   return withReason(kindOf(closing, circumstances), closing);
 }
 
-/** @param {Closing} closing @param {{ finished: boolean, ghost: boolean }} circumstances @returns {Verdict} */
-function kindOf({ code, reason, error, hello, ready }, { finished, ghost }) {
+/** @param {Closing} closing @param {{ finished: boolean, ghost: boolean, kept: boolean }} circumstances @returns {Verdict} */
+function kindOf({ code, reason, error, hello, ready }, { finished, ghost, kept }) {
   const resuming = ready || hello === "resume";
   if (code === 4401) return /expired/i.test(`${error?.code} ${reason}`) ? EXPIRED : REFUSED;
   if (code === 4404 && resuming) return finished ? DONE : OVER;
@@ -72,14 +73,25 @@ function kindOf({ code, reason, error, hello, ready }, { finished, ghost }) {
   if (code === GAP_CODE) return GAP;
   if (code === 1011 && ready && error !== null) return FAILED;
   const known = VERDICTS[code] ?? UNKNOWN;
-  if (code === 4429 && resuming) return { ...known, action: "wait" };
+  if (code === 4429 && (resuming || kept)) return { ...known, action: "wait" };
   return known;
 }
 
 /** The server's own sentence may say more than ours. @param {Verdict} known @param {Closing} closing @returns {Verdict} */
 function withReason(known, { code, reason, error }) {
   const said = (error?.message ?? reason).trim().replace(/\.$/, "");
-  if (code === 1013 && said !== "") return { ...known, message: `${known.message} It says: “${said}”.` };
+  if (code === 1013 || code === 4429) return { ...known, message: `${known.message}${quoted(said)}${when(said, error)}` };
   if (known.action !== "fail" || known === TAKEN || known === BUSY || said === "" || (code < 4400 && known !== FAILED)) return known;
   return { ...known, message: `${known.message} The server says: “${said}”.` };
+}
+
+/** @param {string} said */
+function quoted(said) {
+  return said === "" ? "" : ` It says: “${said}”.`;
+}
+
+/** When it may be asked again, unless it says so itself. @param {string} said @param {Closing["error"]} error */
+function when(said, error) {
+  const seconds = error?.retryAfter ?? 0;
+  return seconds === 0 || said.includes(` ${seconds} s`) ? "" : ` It may be asked again in ${seconds} s.`;
 }

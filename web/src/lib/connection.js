@@ -10,7 +10,9 @@ export const PROTOCOL = "ingestd.v1";
 
 /** @typedef {{ type: "start", mime: string, title: string, takeover: boolean } | { type: "resume", broadcast: string, epoch: number, offset: number }} Hello */
 
-/** @typedef {{ broadcast: string, epoch: number, offset: number }} Ready */
+/** `resume_window`: seconds for which the broadcast waits when the connection is lost. @typedef {{ broadcast: string, epoch: number, offset: number, resume_window?: number }} Ready */
+
+/** All before is safe. `mediaTime`: seconds of that epoch that stand in the playlist. @typedef {{ epoch: number, offset: number, mediaTime: number }} Ack */
 
 /**
  * Where the bytes come from.
@@ -24,7 +26,8 @@ export const PROTOCOL = "ingestd.v1";
  * @typedef {object} Closing
  * @property {number} code a WebSocket close code, or one of ours below
  * @property {string} reason
- * @property {{ code: string, message: string } | null} error what the server said before it
+ * @property {{ code: string, message: string, retryAfter: number } | null} error what the server
+ *   said before it; in `retryAfter` seconds it may be asked again, 0 where it does not say
  * @property {Hello["type"]} hello
  * @property {boolean} greeted our first message had been sent
  * @property {boolean} ready the server had answered it
@@ -34,7 +37,7 @@ export const PROTOCOL = "ingestd.v1";
  * What a connection tells. Nothing is told after `closed` or `ended`, nor after `drop`.
  * @typedef {object} Listener
  * @property {(ready: Ready) => void} ready
- * @property {(ack: { epoch: number, offset: number, mediaTime: number }) => void} ack
+ * @property {(ack: Ack) => void} ack
  * @property {(status: Status) => void} status
  * @property {() => void} ended
  * @property {(closing: Closing) => void} closed
@@ -46,6 +49,7 @@ export const PROTOCOL = "ingestd.v1";
 export const SILENT_CODE = 4901; // the server said nothing for too long
 export const GAP_CODE = 4904; // it asks for bytes that are not here
 export const GARBLED_CODE = 4902; // it said what nobody understands
+export const UNREADABLE_CODE = 4903; // the browser's database does not give back what it was given
 const DROPPED_CODE = 4001; // we go away; the broadcast waits for us
 
 const READY_MS = 8000; // from opening a socket to the server's `ready`
@@ -54,6 +58,7 @@ const WATCH_MS = 1000;
 const FULL_BYTES = 1_000_000; // in the browser's hands; what is more waits in the backlog
 const FULL_POLL_MS = 50;
 const PIECE_BYTES = 1_000_000; // in one message; the server takes 16 MiB
+const MOST_RETRY_SECONDS = 3600;
 
 /**
  * It sends what the supply holds, in order, from the place that the server named, and never more
@@ -147,11 +152,11 @@ export class Connection {
       case "ready":
         return this.#ready(message);
       case "ack":
-        return this.#listener.ack({ epoch: message.epoch, offset: message.offset, mediaTime: message.media_time ?? 0 });
+        return this.#listener.ack(this.#bounded({ epoch: message.epoch, offset: message.offset, mediaTime: message.media_time ?? 0 }));
       case "status":
         return this.#listener.status(message);
       case "error":
-        this.#error = { code: String(message.code), message: String(message.message) };
+        this.#error = { code: String(message.code), message: String(message.message), retryAfter: seconds(message.retry_after) };
         return;
       case "ended":
         return this.#ended();
@@ -167,6 +172,13 @@ export class Connection {
     this.#watchSilence();
     this.#listener.ready(ready);
     this.pump();
+  }
+
+  /** What it has asked for and not yet got is kept, whatever it says. @param {Ack} ack @returns {Ack} */
+  #bounded(ack) {
+    const { epoch, offset } = this.#place;
+    const beyond = ack.epoch > epoch || (ack.epoch === epoch && ack.offset > offset);
+    return beyond ? { epoch, offset, mediaTime: 0 } : ack;
   }
 
   #ended() {
@@ -219,7 +231,7 @@ export class Connection {
       this.#transmit(blob, skip);
       this.pump();
     };
-    this.#supply.read(chunk).then(found, () => this.#over(GAP_CODE, ""));
+    this.#supply.read(chunk).then(found, () => this.#over(UNREADABLE_CODE, ""));
   }
 
   /** The one way out that nobody wished for. @param {number} code @param {string} reason */
@@ -237,6 +249,11 @@ export class Connection {
     this.#environment.clearTimeout(this.#watch);
     this.#environment.clearTimeout(this.#poll);
   }
+}
+
+/** @param {unknown} value */
+function seconds(value) {
+  return typeof value === "number" && value > 0 ? Math.min(value, MOST_RETRY_SECONDS) : 0;
 }
 
 /** @param {unknown} data @returns {{ type?: unknown } | null} */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { settle } from "../testing/clock.js";
 import { fakePublishing, FakeSocket } from "../testing/publishing.js";
 import { Backlog } from "./backlog.js";
-import { Connection, GAP_CODE, GARBLED_CODE, SILENT_CODE } from "./connection.js";
+import { Connection, GAP_CODE, GARBLED_CODE, SILENT_CODE, UNREADABLE_CODE } from "./connection.js";
 
 /** @typedef {import("./connection.js").Closing} Closing */
 
@@ -132,14 +132,14 @@ test("what lies in the database is read back, in its order", async () => {
   assert.equal(await socket.bytes(), "bcSSSghi");
 });
 
-test("what cannot be read back is a gap, and so is what was let go", async () => {
+test("what cannot be read back ends the connection, and so does what was let go", async () => {
   const { backlog } = recorded("abc");
   const all = connect(backlog);
   all.supply.read = () => Promise.reject(new Error("gone"));
   for (const chunk of [...backlog.inMemory()]) backlog.stored(chunk, 1);
   all.socket.ready();
   await settle();
-  assert.deepEqual(all.closings.map(({ code }) => code), [GAP_CODE]);
+  assert.deepEqual(all.closings.map(({ code }) => code), [UNREADABLE_CODE]);
   const { backlog: acked } = recorded("abc", "def");
   acked.ack(0, 3);
   const other = connect(acked);
@@ -148,7 +148,7 @@ test("what cannot be read back is a gap, and so is what was let go", async () =>
 });
 
 test("what the server says is passed on; what is new to us is passed over", () => {
-  const { socket, told } = connect();
+  const { socket, told } = connect(recorded("abcdefgh").backlog);
   socket.ready();
   socket.say({ type: "ack", epoch: 0, offset: 7, media_time: 1.5 });
   socket.status();
@@ -163,10 +163,32 @@ test("what the server says is passed on; what is new to us is passed over", () =
 test("an error is kept for the close that follows it", () => {
   const { socket, closings } = connect();
   socket.open();
-  socket.say({ type: "error", code: "already_live", message: "Busy." });
+  socket.say({ type: "error", code: "already_live", message: "Busy.", retry_after: 15 });
   socket.lose(4409, "Busy.");
   socket.lose(1006);
-  assert.deepEqual(closings, [{ code: 4409, reason: "Busy.", error: { code: "already_live", message: "Busy." }, hello: "start", greeted: true, ready: false }]);
+  assert.deepEqual(closings, [{ code: 4409, reason: "Busy.", error: { code: "already_live", message: "Busy.", retryAfter: 15 }, hello: "start", greeted: true, ready: false }]);
+});
+
+test("a wait that is no number of seconds, or endless, is none that a clock could keep", () => {
+  for (const [said, understood] of [[undefined, 0], ["soon", 0], [-3, 0], [1e12, 3600]]) {
+    const { socket, closings } = connect();
+    socket.open();
+    socket.say({ type: "error", code: "no_capacity", message: "", retry_after: said });
+    socket.lose(1013);
+    assert.equal(closings[0]?.error?.retryAfter, understood);
+  }
+});
+
+test("what the server has asked for and not yet got is kept, whatever it acknowledges", () => {
+  const { backlog, epoch } = recorded("abcd");
+  backlog.end(epoch);
+  backlog.add(backlog.begin("video/webm", 5), new Blob(["wxyz"]), 6);
+  const { socket, told } = connect(backlog);
+  socket.bufferedAmount = 2_000_000;
+  socket.ready(0, 2);
+  socket.say({ type: "ack", epoch: 1, offset: 3, media_time: 1.5 });
+  socket.say({ type: "ack", epoch: 0, offset: 1, media_time: 0.5 });
+  assert.deepEqual(told.slice(1), [["ack", { epoch: 0, offset: 2, mediaTime: 0 }], ["ack", { epoch: 0, offset: 1, mediaTime: 0.5 }]]);
 });
 
 test("what is not a message ends the connection", () => {

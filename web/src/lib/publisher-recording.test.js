@@ -40,10 +40,32 @@ test("switched while the connection is away; the server goes on with the later e
   clock.advance(0);
   FakeSocket.last.ready(1, 1);
   assert.equal(await FakeSocket.last.bytes(), "ew");
+});
+
+test("a server that asked for the later epoch, was killed, and asks for the earlier one, gets all of both", async () => {
+  const { publisher, clock } = await goLive();
+  FakeRecorder.last.tail = "efgh";
+  publisher.switchTo(new FakeSource(), 1);
+  FakeRecorder.last.give("new");
+  FakeSocket.last.lose(1006);
+  clock.advance(0);
+  FakeSocket.last.ready(1, 3);
+  FakeRecorder.last.give("er");
+  assert.deepEqual((await FakeSocket.last.transcript()).slice(1), ["er"]);
+  assert.equal(publisher.statistics.unsafeSeconds, 1);
   FakeSocket.last.lose(1006);
   clock.advance(300);
   FakeSocket.last.open();
-  assert.deepEqual(FakeSocket.last.words[0], { type: "resume", broadcast: "b1", epoch: 1, offset: 0 });
+  assert.deepEqual(FakeSocket.last.words, [{ type: "resume", broadcast: "b1", epoch: 0, offset: 0 }]);
+  FakeSocket.last.ready(0, 2);
+  FakeRecorder.last.give("!");
+  const epoch = { type: "epoch", epoch: 1, mime: "video/webm;codecs=h264,opus" };
+  assert.deepEqual((await FakeSocket.last.transcript()).slice(1), ["cd", "efgh", epoch, "new", "er", "!"]);
+  FakeSocket.last.say({ type: "ack", epoch: 1, offset: 3, media_time: 0 });
+  FakeSocket.last.lose(1006);
+  clock.advance(600);
+  FakeSocket.last.open();
+  assert.deepEqual(FakeSocket.last.words, [{ type: "resume", broadcast: "b1", epoch: 1, offset: 3 }]);
 });
 
 test("nothing to switch before it records, or after it has stopped", async () => {

@@ -1,20 +1,18 @@
 // Being live: from the wish to the end, across lost connections and other sources.
-import { Backlog } from "./backlog.js";
 import { Capture } from "./capture.js";
 import { judge } from "./closing.js";
-import { Connection } from "./connection.js";
+import { Connection, UNREADABLE_CODE } from "./connection.js";
+import { Delivery } from "./delivery.js";
 import { browserEnvironment } from "./environment.js";
 import { RateMeter, UploadWatch } from "./flow.js";
 import { PublishError } from "./publish-errors.js";
 import { Retry } from "./retry.js";
-import { FULL_WORDS, lossWords } from "./situation.js";
-import { Vault } from "./vault.js";
+import { FULL_WORDS, lossWords, renewalWords } from "./situation.js";
 
 /** @typedef {"idle" | "preparing" | "connecting" | "live" | "reconnecting" | "stopping" | "ended" | "failed"} PublisherState */
 /** @typedef {import("./capture.js").Source} Source */
 /** @typedef {import("./closing.js").Verdict} Verdict */
 /** @typedef {import("./connection.js").Closing} Closing */
-/** @typedef {import("./connection.js").Hello} Hello */
 /** @typedef {import("./connection.js").Ready} Ready */
 /** @typedef {import("./environment.js").PublisherEnvironment} PublisherEnvironment */
 /** @typedef {import("./types.js").Status} Status */
@@ -48,15 +46,12 @@ export class Publisher {
   #order = null;
   /** @type {Connection | null} */
   #connection = null;
-  #backlog = new Backlog();
   #meter = new RateMeter();
   #upload = new UploadWatch();
-  /** The broadcast's id, once the server has named it. @type {string | null} */
-  #broadcast = null;
   /** @type {Status | null} */
   #status = null;
   #ghostUntil = -Infinity;
-  /** Seconds of earlier broadcasts that could not be delivered. */
+  /** Seconds that no broadcast could be made of. */
   #lost = 0;
   /** Why a new broadcast has to begin, until it has. */
   #renewal = "";
@@ -67,7 +62,7 @@ export class Publisher {
   #resumed = false;
   #retry;
   #capture;
-  #vault;
+  #delivery;
   #onchange;
   #environment;
 
@@ -76,7 +71,7 @@ export class Publisher {
     this.#onchange = onchange;
     this.#environment = environment;
     this.#retry = new Retry(environment);
-    this.#vault = new Vault(environment.openStore());
+    this.#delivery = new Delivery(environment.openStore());
     this.#capture = new Capture({
       recorded: (size) => this.#recorded(size),
       over: (why) => this.stop(why),
@@ -128,6 +123,7 @@ export class Publisher {
       lowered: this.#upload.lowered,
       recording: this.#capture.recording,
       renewing: this.#renewal !== "",
+      overdue: this.#retry.lostSeconds > this.#delivery.window,
       resumed: this.#resumed,
       liveSeconds: this.#liveSince === null ? this.#liveSeconds : (now - this.#liveSince) / 1000,
       mimeType: this.#capture.mimeType,
@@ -198,7 +194,11 @@ export class Publisher {
 
   /** The network is back: no need to wait any longer. */
   hurry() {
-    if (this.active && this.#state !== "preparing" && this.#connection === null) this.#connect();
+    if (this.active && this.#state !== "preparing" && this.#connection === null && this.#retry.free) this.#connect();
+  }
+
+  get #backlog() {
+    return this.#delivery.backlog;
   }
 
   get #connected() {
@@ -208,10 +208,9 @@ export class Publisher {
   /** @param {Order} order */
   #reset(order) {
     this.#order = order;
-    this.#backlog = new Backlog();
+    this.#delivery.begin();
     this.#meter = new RateMeter();
     this.#upload = new UploadWatch();
-    this.#broadcast = null;
     this.#status = null;
     this.#retry.reset();
     this.#ghostUntil = -Infinity;
@@ -224,30 +223,23 @@ export class Publisher {
   }
 
   #connect() {
-    const { url, protocols } = /** @type {Order} */ (this.#order);
+    const order = /** @type {Order} */ (this.#order);
+    const { url, protocols } = order;
+    const { supply } = this.#delivery;
     this.#retry.opening();
-    const backlog = this.#backlog;
-    const supply = { at: backlog.at.bind(backlog), read: this.#vault.read.bind(this.#vault) };
     try {
-      const hello = this.#hello();
+      const hello = this.#delivery.hello(order, () => this.#capture.wantedType);
       this.#connection = new Connection({ url, protocols: protocols(), hello, supply, listener: this.#listener() }, this.#environment);
     } catch (error) {
       this.#fail(PublishError.from(error));
     }
   }
 
-  /** @returns {Hello} */
-  #hello() {
-    const { title, takeover } = /** @type {Order} */ (this.#order);
-    if (this.#broadcast === null) return { type: "start", mime: this.#capture.wantedType, title, takeover };
-    return { type: "resume", broadcast: this.#broadcast, ...this.#backlog.oldest };
-  }
-
   /** @returns {import("./connection.js").Listener} */
   #listener() {
     return {
       ready: (ready) => this.#ready(ready),
-      ack: ({ epoch, offset, mediaTime }) => this.#vault.forget(this.#backlog.ack(epoch, offset, mediaTime)),
+      ack: (ack) => this.#delivery.ack(ack),
       status: (status) => this.#heard(status),
       ended: () => this.#ended(),
       closed: (closing) => this.#closed(closing),
@@ -255,13 +247,11 @@ export class Publisher {
   }
 
   /** @param {Ready} ready */
-  #ready({ broadcast, epoch }) {
-    this.#resumed = broadcast === this.#broadcast;
-    this.#broadcast = broadcast;
+  #ready(ready) {
+    this.#resumed = this.#delivery.ready(ready);
     this.#status = null;
     this.#retry.ready();
     this.#upload.reset();
-    this.#vault.forget(this.#backlog.ack(epoch, 0));
     if (this.#renewal !== "") this.#notice = `${this.#renewal} A new broadcast has begun.`;
     this.#renewal = "";
     if (!this.#capture.recording) return this.#record();
@@ -280,7 +270,7 @@ export class Publisher {
   /** @param {number} size */
   #recorded(size) {
     this.#meter.add(this.#environment.now(), size);
-    this.#vault.settle(this.#backlog);
+    this.#delivery.recorded();
     this.#connection?.pump();
     if (this.#backlog.full) return this.stop(FULL_WORDS);
     if (this.#state === "connecting" && this.#connected) this.#onAir();
@@ -308,7 +298,7 @@ export class Publisher {
 
   #ended() {
     this.#connection = null;
-    this.#vault.forget(this.#backlog.clear());
+    this.#delivery.clear();
     const words = this.#state === "stopping" ? `${this.#farewell} Ended: everything is in the playlist.` : "The server ended the broadcast.";
     this.#finish("ended", words.trim());
   }
@@ -318,7 +308,7 @@ export class Publisher {
     this.#connection = null;
     const now = this.#environment.now();
     const finished = this.#state === "stopping" && this.#backlog.safe;
-    const verdict = judge(closing, { finished, ghost: now < this.#ghostUntil });
+    const verdict = judge(closing, { finished, ghost: now < this.#ghostUntil, kept: this.#backlog.begun });
     const unanswered = closing.hello === "start" && closing.greeted && !closing.ready;
     if (unanswered && closing.code !== 4409) this.#ghostUntil = now + GHOST_MS;
     switch (verdict.action) {
@@ -334,27 +324,26 @@ export class Publisher {
   }
 
   /** @param {Verdict} verdict @param {Closing} closing */
-  #again({ action, message }, { ready }) {
-    this.#retry.after({ ready, full: action === "wait" }, () => this.#connect());
+  #again({ action, message }, { ready, error }) {
+    this.#retry.after({ ready, full: action === "wait", asked: error?.retryAfter ?? 0 }, () => this.#connect());
     this.#to(this.#state === "live" ? "reconnecting" : this.#state, message);
   }
 
   /**
-   * The old broadcast is over. What it did not get is lost; what comes now begins a new one.
+   * The old broadcast is over. What it did not get begins a new one, and recording goes on in that.
    * @param {Verdict} verdict @param {Closing} closing
    */
   #afresh(verdict, closing) {
-    const message = this.#withLoss(verdict.message);
-    if (this.#state === "stopping") return this.#fail({ ...verdict, message });
-    this.#lost += this.#backlog.seconds;
+    const { seconds, cut } = this.#delivery.afresh(closing.code !== UNREADABLE_CODE);
+    const stopping = this.#state === "stopping";
+    this.#lost += seconds;
+    const message = `${verdict.message} ${renewalWords(this.#lost, this.#backlog.seconds)}`.trim();
+    if (stopping && this.#backlog.safe) return this.#fail({ ...verdict, message });
     this.#renewal = message;
-    this.#liveSince = null;
-    this.#vault.forget(this.#backlog.clear());
-    this.#backlog = new Backlog();
-    this.#broadcast = null;
+    if (!stopping) this.#liveSince = null;
     this.#ghostUntil = this.#environment.now() + GHOST_MS;
     this.#order = { .../** @type {Order} */ (this.#order), takeover: false };
-    this.#record();
+    if (cut && !stopping) this.#record();
     if (this.active) this.#again({ ...verdict, message }, closing);
   }
 
@@ -374,7 +363,7 @@ export class Publisher {
   /** What a failure or a change of mind costs. @param {string} message */
   #withLoss(message) {
     const lost = this.#lost + this.#backlog.seconds;
-    return lost < 0.5 ? message : `${message} ${lossWords(lost)}`.trim();
+    return `${message} ${lossWords(lost)}`.trim();
   }
 
   /** @param {"ended" | "failed"} state @param {string} message */
@@ -385,7 +374,7 @@ export class Publisher {
     this.#connection?.drop();
     this.#connection = null;
     this.#capture.close();
-    this.#vault.forget(this.#backlog.clear());
+    this.#delivery.clear();
     this.#to(state, message);
   }
 

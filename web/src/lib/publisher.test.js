@@ -158,32 +158,70 @@ test("its own lost connection is not taken for somebody else, for a while", asyn
   assert.equal(publisher.errorCode, "channel_busy");
 });
 
-test("a broadcast that is over is begun afresh, with a new recorder, and the loss is named", async () => {
+test("a broadcast that is over is begun afresh with all that was not safe, and recording goes on", async () => {
   const all = await goLive();
   const { publisher, clock, source } = all;
-  const old = FakeRecorder.last;
   FakeSocket.last.lose(1006);
   record(all, "efghij");
   FakeSocket.last.open();
   FakeSocket.last.lose(4404);
+  assert.equal(FakeRecorder.all.length, 1);
+  assert.equal(publisher.state, "reconnecting");
+  assert.equal(publisher.message, "The server had given up waiting and ended the broadcast. The 7 s that were not yet safe are kept, and begin a new one.");
+  FakeRecorder.last.give("k");
+  clock.advance(1000);
+  FakeSocket.last.open();
+  assert.deepEqual(FakeSocket.last.words, [{ type: "start", mime: "video/webm;codecs=h264,opus", title: "T", takeover: false }]);
+  FakeSocket.last.ready(0, 0, "b2");
+  assert.equal(publisher.state, "live");
+  assert.match(publisher.notice, /are kept, and begin a new one\. A new broadcast has begun\.$/);
+  assert.equal(publisher.statistics.liveSeconds, 0);
+  assert.equal(await FakeSocket.last.bytes(), "abcdefghijk");
+  assert.equal(source.calls.includes("close"), false);
+  FakeSocket.last.lose(1006);
+  clock.advance(1000);
+  FakeSocket.last.open();
+  assert.deepEqual(FakeSocket.last.words, [{ type: "resume", broadcast: "b2", epoch: 0, offset: 0 }]);
+});
+
+test("what cannot be used is named, and another recorder begins", async () => {
+  const all = await goLive();
+  const { publisher, clock } = all;
+  const old = FakeRecorder.last;
+  record(all, "efg");
+  FakeSocket.last.say({ type: "ack", epoch: 0, offset: 4, media_time: 1 });
+  FakeSocket.last.lose(4404);
   assert.equal(FakeRecorder.all.length, 2);
   assert.equal(old.state, "inactive");
-  assert.equal(publisher.state, "reconnecting");
-  assert.equal(publisher.message, "The server had given up waiting and ended the broadcast. 7 s could not be delivered.");
+  assert.equal(publisher.message, "The server had given up waiting and ended the broadcast. 3 s could not be delivered.");
   FakeRecorder.last.give("new");
   old.give("old");
   clock.advance(1000);
-  FakeSocket.last.open();
-  assert.equal(FakeSocket.last.words[0].type, "start");
   FakeSocket.last.ready(0, 0, "b2");
-  assert.equal(publisher.state, "live");
-  assert.equal(publisher.notice, "The server had given up waiting and ended the broadcast. 7 s could not be delivered. A new broadcast has begun.");
-  assert.equal(publisher.statistics.liveSeconds, 0);
+  assert.match(publisher.notice, /3 s could not be delivered\. A new broadcast has begun\.$/);
   assert.equal(await FakeSocket.last.bytes(), "new");
-  assert.equal(source.calls.includes("close"), false);
 });
 
-test("stopping: a broadcast that the server has forgotten was delivered, or was not", async () => {
+test("what the browser's database does not give back is lost, and recording begins anew", async () => {
+  const { publisher, clock, store } = await goLive();
+  FakeSocket.last.lose(1006);
+  for (let i = 0; i < 30; i++) {
+    clock.advance(1000);
+    FakeRecorder.last.give(1_000_000);
+    await settle();
+  }
+  store.held.clear();
+  FakeSocket.last.ready(0, 0);
+  await settle();
+  assert.match(publisher.message, /no longer has.*31 s could not be delivered/);
+  assert.equal(FakeRecorder.all.length, 2);
+  FakeRecorder.last.give("new");
+  clock.advance(1000);
+  FakeSocket.last.ready(0, 0, "b2");
+  assert.equal(await FakeSocket.last.bytes(), "new");
+});
+
+test("stopping: a broadcast that the server has forgotten was delivered, or begins again with the rest", async () => {
   for (const acked of [4, 2]) {
     const { publisher, clock } = await goLive();
     publisher.stop();
@@ -193,9 +231,60 @@ test("stopping: a broadcast that the server has forgotten was delivered, or was 
     FakeSocket.last.open();
     assert.deepEqual(FakeSocket.last.words[0], { type: "resume", broadcast: "b1", epoch: 0, offset: acked });
     FakeSocket.last.lose(4404);
-    assert.equal(publisher.state, acked === 4 ? "ended" : "failed");
-    assert.match(publisher.message, acked === 4 ? /everything is in the playlist/ : /1 s could not be delivered/);
+    assert.equal(publisher.state, acked === 4 ? "ended" : "stopping");
+    if (acked === 4) continue;
+    clock.advance(1000);
+    FakeSocket.last.ready(0, 0, "b2");
+    assert.equal(publisher.state, "stopping");
+    assert.deepEqual((await FakeSocket.last.transcript()).map((/** @type {any} */ sent) => sent.type ?? sent), ["start", "abcd", "stop"]);
+    FakeSocket.last.say({ type: "ended", media_time: 1 });
+    assert.match(publisher.message, /everything is in the playlist/);
   }
+});
+
+test("stopping: what cannot be used fails, and is named", async () => {
+  const all = await goLive();
+  record(all, "efg");
+  all.publisher.stop();
+  FakeSocket.last.say({ type: "ack", epoch: 0, offset: 5, media_time: 1 });
+  FakeSocket.last.lose(4404);
+  assert.equal(all.publisher.state, "failed");
+  assert.match(all.publisher.message, /2 s could not be delivered/);
+  assert.equal(FakeRecorder.all.length, 1);
+});
+
+test("away for longer than the broadcast waits, it says what will probably become of it", async () => {
+  const { publisher, clock } = await goLive();
+  FakeSocket.last.lose(1006);
+  /** @type {boolean[]} */
+  const overdue = [];
+  for (let i = 0; i < 61; i++) {
+    overdue.push(publisher.statistics.overdue);
+    clock.advance(1000);
+    FakeRecorder.last.give("x");
+    if (FakeSocket.last.closedWith === null) FakeSocket.last.lose(1006);
+  }
+  assert.deepEqual([overdue.indexOf(true), publisher.statistics.overdue], [-1, true]);
+  clock.advance(5000);
+  FakeSocket.last.ready(0, 0);
+  assert.equal(publisher.statistics.overdue, false);
+});
+
+test("a server that says when to come back is not asked earlier, not even when the network is back", async () => {
+  const { publisher, clock } = await goLive();
+  FakeSocket.last.lose(1006);
+  clock.advance(0);
+  FakeSocket.last.open();
+  FakeSocket.last.say({ type: "error", code: "no_capacity", message: "Try again in 15 s.", retry_after: 15 });
+  FakeSocket.last.lose(1013);
+  assert.equal(publisher.statistics.retrySeconds, 15);
+  publisher.hurry();
+  clock.advance(14_999);
+  assert.equal(FakeSocket.all.length, 2);
+  clock.advance(1);
+  assert.equal(FakeSocket.all.length, 3);
+  FakeSocket.last.lose(1006);
+  assert.ok(publisher.statistics.retrySeconds <= 1);
 });
 
 test("stopped while the connection is lost: the rest is delivered when it is back", async () => {

@@ -10,7 +10,7 @@ import { bitrate } from "./format.js";
  * @property {PublisherState} state
  * @property {string} message
  * @property {Status | null} status
- * @property {{ connected: boolean, recording: boolean, unsafeSeconds: number, retrySeconds: number, renewing: boolean, resumed: boolean, slow: boolean, lowered: boolean, bitrate: number }} statistics
+ * @property {{ connected: boolean, recording: boolean, unsafeSeconds: number, retrySeconds: number, renewing: boolean, overdue: boolean, resumed: boolean, slow: boolean, lowered: boolean, bitrate: number }} statistics
  */
 
 /** Up to here it is the usual way of things: a segment has to be cut, and its acknowledgement to come back. */
@@ -19,9 +19,15 @@ const LONG_SECONDS = 10;
 
 export const FULL_WORDS = `Recording has stopped: ${MOST_SECONDS / 60} minutes, or as much as this browser can keep, were waiting to be delivered.`;
 
-/** @param {number} seconds that could not be delivered */
+/** @param {number} seconds that could not be delivered; empty for none worth a word */
 export function lossWords(seconds) {
-  return `${Math.max(1, Math.round(seconds))} s could not be delivered.`;
+  return seconds < 0.5 ? "" : `${Math.max(1, Math.round(seconds))} s could not be delivered.`;
+}
+
+/** A broadcast is over, and another one follows. @param {number} lost @param {number} kept seconds */
+export function renewalWords(lost, kept) {
+  const saved = kept < 0.5 ? "" : `The ${Math.round(kept) || 1} s that were not yet safe are kept, and begin a new one.`;
+  return `${lossWords(lost)} ${saved}`.trim();
 }
 
 /**
@@ -39,9 +45,9 @@ export function sentence({ state, message, status, statistics }, channel) {
     case "live":
       return liveWords(status, channel, statistics.resumed);
     case "reconnecting":
-      return `${message} Recording goes on here; ${statistics.renewing ? "a new broadcast begins as soon as the server answers" : "nothing is lost"}.`;
+      return `${message} ${awayWords(statistics)}`;
     case "stopping":
-      return statistics.connected ? ["Finishing…", message].join(" ").trim() : `${message} Recording has stopped; the rest is delivered as soon as the server answers. Keep this page open.`;
+      return statistics.connected ? ["Finishing…", message].join(" ").trim() : `${message} ${restWords(statistics)} Keep this page open.`;
     case "ended":
       return message;
     case "failed":
@@ -49,14 +55,32 @@ export function sentence({ state, message, status, statistics }, channel) {
   }
 }
 
-/** @param {Status | null} status @param {string} channel @param {boolean} resumed */
+const OVERDUE_WORDS = "The server has probably ended the broadcast by now.";
+
+/** @param {Situation["statistics"]} statistics */
+function awayWords({ renewing, overdue }) {
+  if (renewing) return "Recording goes on here; a new broadcast begins as soon as the server answers.";
+  if (overdue) return `${OVERDUE_WORDS} Recording goes on here; what is kept here begins a new one as soon as the server answers.`;
+  return "Recording goes on here; nothing is lost.";
+}
+
+/** @param {Situation["statistics"]} statistics */
+function restWords({ renewing, overdue }) {
+  if (renewing) return "Recording has stopped; the rest begins a new broadcast as soon as the server answers.";
+  if (overdue) return `${OVERDUE_WORDS} Recording has stopped; the rest begins a new one as soon as the server answers.`;
+  return "Recording has stopped; the rest is delivered as soon as the server answers.";
+}
+
+/** Of a broadcast that viewers see already, the server knows best what has happened to it. @param {Status | null} status @param {string} channel @param {boolean} resumed */
 function liveWords(status, channel, resumed) {
+  const said = status !== null && status.media_time > 0 ? status.message : "";
   switch (status?.state) {
     case "starting":
+      if (said !== "") return said;
       return resumed ? "Connected again. What waited is on its way into the playlist…" : "Connected. The first seconds are on their way to the viewers…";
     case "stalled":
     case "backing_off":
-      return "The server has a hiccup and starts its encoder again. Recording goes on; nothing is lost.";
+      return said || "The server has a hiccup and starts its encoder again. Recording goes on; nothing is lost.";
     default:
       return `You are live on ${channel || "your channel"}.`;
   }

@@ -6,7 +6,7 @@ import { encoderFigures, lossWords, safety, sentence, warning } from "./situatio
 
 /** @type {import("./types.js").Status} */
 const well = { state: "live", message: "Live.", speed: 1.02, fps: 30, renditions: ["720p"], dropped: [], viewers: null, latency: 1.94, media_time: 3, restarts: 0 };
-const figures = { connected: true, recording: true, unsafeSeconds: 3.21, retrySeconds: 0, renewing: false, resumed: false, slow: false, lowered: false, bitrate: 2_500_000 };
+const figures = { connected: true, recording: true, unsafeSeconds: 3.21, retrySeconds: 0, renewing: false, overdue: false, resumed: false, slow: false, lowered: false, bitrate: 2_500_000 };
 
 /**
  * @param {Situation["state"]} state @param {Partial<Situation["statistics"]>} [statistics]
@@ -26,14 +26,24 @@ test("live: the sentence is calm and so is the figure", () => {
 });
 
 test("live, with the server in trouble", () => {
-  assert.match(sentence(situation("live", {}, { status: { state: "starting" } }), ""), /first seconds/);
-  assert.match(sentence(situation("live", { resumed: true }, { status: { state: "starting" } }), ""), /^Connected again/);
+  assert.match(sentence(situation("live", {}, { status: { state: "starting", media_time: 0 } }), ""), /first seconds/);
+  assert.match(sentence(situation("live", { resumed: true }, { status: { state: "starting", media_time: 0 } }), ""), /^Connected again/);
   for (const state of /** @type {const} */ (["stalled", "backing_off"])) {
-    assert.match(sentence(situation("live", {}, { status: { state } }), ""), /encoder again.*nothing is lost/);
+    assert.match(sentence(situation("live", {}, { status: { state, media_time: 0 } }), ""), /encoder again.*nothing is lost/);
   }
   assert.equal(warning(situation("live", {}, { status: { dropped: ["720p"] } })), "720p is paused: the server is short of processor time.");
   assert.match(warning(situation("live", {}, { status: { dropped: ["720p", "480p"] } })), /^720p and 480p are paused/);
   assert.match(warning(situation("live", { unsafeSeconds: 12 })), /catching up/);
+});
+
+test("what viewers see already does not begin: the server says what has happened", () => {
+  const message = "The encoder crashed and is being started again. Nothing is lost.";
+  for (const state of /** @type {const} */ (["starting", "backing_off", "stalled"])) {
+    for (const resumed of [false, true]) {
+      assert.equal(sentence(situation("live", { resumed }, { status: { state, message, media_time: 0.5 } }), ""), message);
+    }
+  }
+  assert.equal(sentence(situation("live", {}, { status: { message } }), "demo"), "You are live on demo.");
 });
 
 test("too slow an upload", () => {
@@ -48,6 +58,8 @@ test("reconnecting: nothing is lost, and how much waits stands beside it", () =>
   assert.equal(warning(away), "");
   const over = situation("reconnecting", { renewing: true }, { message: `It is over. ${lossWords(7.4)}` });
   assert.match(sentence(over, ""), /7 s could not be delivered.*a new broadcast begins/);
+  const late = situation("reconnecting", { connected: false, overdue: true }, { message: "Connection lost." });
+  assert.match(sentence(late, ""), /^Connection lost\. The server has probably ended the broadcast.*what is kept here begins a new one/);
 });
 
 test("stopping, connected and not", () => {
@@ -57,6 +69,8 @@ test("stopping, connected and not", () => {
   const away = situation("stopping", { connected: false }, { message: "Connection lost." });
   assert.match(sentence(away, ""), /^Connection lost\. Recording has stopped.*Keep this page open/);
   assert.equal(safety(away).text, "4 s are waiting here");
+  assert.match(sentence({ ...away, statistics: { ...away.statistics, overdue: true } }, ""), /probably ended.*the rest begins a new one.*Keep this page open/);
+  assert.match(sentence({ ...away, statistics: { ...away.statistics, renewing: true } }, ""), /the rest begins a new broadcast/);
 });
 
 test("before and after", () => {

@@ -27,6 +27,7 @@
  * @property {string | null} poster
  * @property {{ video: { codec: string, width: number, height: number } | null, audio: { codec: string, channels: number, sample_rate: number } | null } | null} source
  * @property {Rendition[]} renditions
+ * @property {number} left_out how many of the top ones are not made now: the server is short of processor time
  * @property {{ generation: number, restarts: number, speed: number, fps: number } | null} encoder
  * @property {number | null} commit_lag seconds from the server's door to the playlist
  * @property {number} received_bytes

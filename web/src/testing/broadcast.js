@@ -15,6 +15,7 @@ export function broadcast(changes = {}) {
     poster: null,
     source: null,
     renditions: [],
+    left_out: 0,
     encoder: null,
     commit_lag: 1.2,
     received_bytes: 1,
