@@ -28,7 +28,7 @@ test: ## every check and every test, in a browser too
 	@failed=; \
 	make --no-print-directory --keep-going SETUP=: lint types test-pages || failed=yes; \
 	[ -z "$$failed" ] || echo '==> A check above FAILED, and so will this run, whatever the tests say'; \
-	echo '==> Tests' && PYTHONHASHSEED=0 $(VENV)/pytest -n 2 --dist loadscope $(ARGS) && [ -z "$$failed" ]
+	echo '==> Tests' && PYTHONHASHSEED=0 $(VENV)/pytest -n 3 --dist loadscope $(ARGS) && [ -z "$$failed" ]
 
 check: ## the fast part of it, in seconds: lint, types, tests of the pure cores
 	@$(SETUP) check

@@ -70,7 +70,8 @@ def test_those_that_start_now_count_although_nothing_shows_yet() -> None:
     load = measured(0.4)
     assert load.refusal(0.6, starting=0.6) is None
     refused = load.refusal(0.6, starting=1.2)
-    assert refused is not None and "1.6 of 2" in refused[0]
+    assert refused is not None
+    assert "0.4 of 2 in use, those that are starting need about 1.2, and this" in refused[0]
 
 
 def test_without_a_limit_every_one_is_taken() -> None:
