@@ -294,7 +294,7 @@ class Broadcast:
         self.ended_at = time.time()
         self._given_up = self.given_up
         self._delivered, self._epoch = self.media_time, None
-        self.reception.waiting.clear()
+        self.reception.clear()
         self._on(event)
         self._log.info("broadcast_over", state=self.state.value, media_time=round(self.media_time, 3))
         self._idle.set()

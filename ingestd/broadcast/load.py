@@ -99,8 +99,8 @@ class Load:
             self._learn(used / expected, seconds)
 
     def _learn(self, ratio: float, seconds: float) -> None:
-        self.ratio += (ratio - self.ratio) * min(1.0, seconds / _LEARNING)
-        self.ratio = min(max(self.ratio, _RATIOS[0]), _RATIOS[1])
+        bounded = min(max(ratio, _RATIOS[0]), _RATIOS[1])  # first: next to nothing expected is infinitely more
+        self.ratio += (bounded - self.ratio) * min(1.0, seconds / _LEARNING)
 
     def take(self, now: float, cost: float) -> None:
         """A broadcast of this expected cost was taken; its use will show some seconds later."""
@@ -128,8 +128,8 @@ class Load:
             return None
         others = f" those that are starting need about {coming:.1f}," if coming else ""
         words = (
-            f"The machine's processors are busy: {self.busy:.1f} of {self._cores:.3g} in use,{others} and this"
-            f" broadcast needs about {need:.1f}. Try again in {_COME_BACK} s."
+            f"The machine's processors are busy: {self.busy:.1f} of {self._cores:.3g} in use,{others} and"
+            f" this broadcast needs about {need:.1f}. Try again in {_COME_BACK} s."
         )
         return words, _COME_BACK
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestd.broadcast.load import Load, Meter, cores, ladder_cost
@@ -131,6 +131,7 @@ def test_a_machine_that_is_full_teaches_nothing() -> None:
     assert load.ratio == 1.0
 
 
+@example([(0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 1.0, 5e-324)], 0.0)
 @given(
     st.lists(
         st.tuples(st.floats(0, 60), st.floats(0, 200), st.floats(0, 200), st.floats(0, 200)), max_size=60
