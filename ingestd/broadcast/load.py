@@ -99,7 +99,8 @@ class Load:
             self._learn(used / expected, seconds)
 
     def _learn(self, ratio: float, seconds: float) -> None:
-        bounded = min(max(ratio, _RATIOS[0]), _RATIOS[1])  # first: next to nothing expected is infinitely more
+        # bounded first: what next to nothing was expected of is infinitely more
+        bounded = min(max(ratio, _RATIOS[0]), _RATIOS[1])
         self.ratio += (bounded - self.ratio) * min(1.0, seconds / _LEARNING)
 
     def take(self, now: float, cost: float) -> None:
