@@ -19,8 +19,7 @@ import httpx
 import psutil
 import pytest
 
-from ingestd.nginx.config import NginxValues, find_rtmp_module, render
-from ingestd.nginx.server import free_port
+from tests.support.foreign import serving
 from tests.support.publisher import blobs, dial, publish, send
 from tests.support.server import PATIENCE, Server, running, wait_for
 from tests.system.conftest import SMALL
@@ -172,47 +171,13 @@ def test_two_servers_do_not_share_a_data_directory(place: Path) -> None:
         assert "Another ingestd runs" in ended.stderr
 
 
-def test_serve_works_with_an_nginx_of_somebody_else(place: Path) -> None:
-    data, http_port, hls_port, rtmp_port = place / "data", *(str(free_port("127.0.0.1")) for _ in range(3))
-    for name in ("hls/public", "hls/private", "nginx"):
-        (data / name).mkdir(parents=True)
-    module = find_rtmp_module("")
-    assert module is not None
-    values = NginxValues(
-        directory=data / "nginx",
-        hls=data / "hls",
-        rtmp_module=module,
-        rtmp_listen=f"127.0.0.1:{rtmp_port}",
-        rtmp_publishers="127.0.0.1",
-        hls_listen=f"127.0.0.1:{hls_port}",
-        http_address=f"127.0.0.1:{http_port}",
-        segment_ms=1000,
-        user="user root;" if os.geteuid() == 0 else "",
-    )
-    (data / "nginx.conf").write_text(render(values))
-    ready = place / "ready.json"
-    command = [sys.executable, "-m", "ingestd", "serve", "--data-dir", str(data), "--ready-file", str(ready)]
-    command += ["--http-port", http_port, "--hls-port", hls_port, "--rtmp-port", rtmp_port]
-    settings = {f"INGESTD_{key.upper()}": str(value) for key, value in SMALL.items()}
-    path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    with (place / "log").open("wb") as log:
-        nginx = subprocess.Popen(["nginx", "-c", str(data / "nginx.conf")], env=path, stderr=log)
-        daemon = subprocess.Popen(command, env=os.environ | settings, stderr=log, stdout=log)
-    try:
-        wait_for("the daemon", ready.exists)
-        facts = json.loads(ready.read_text())
-        facts.pop("pid")
-        server = Server(daemon, data, place / "log", **facts)
-        wait_for("nginx", lambda: server.get("/readyz")["ready"])
+def test_serve_works_with_an_nginx_of_somebody_else() -> None:
+    with serving(**SMALL) as (server, _):
         publish(server, CLIP, fast=True)
         ended = server.wait_state("ended", "failed")
         assert ended["state"] == "ended"
         assert "720" not in server.fetch(ended["hls"])
         assert server.children("nginx") == []
-    finally:
-        for process in (daemon, nginx):
-            process.terminate()
-            assert process.wait(PATIENCE) == 0
 
 
 def test_serve_without_a_place_for_nginx_is_refused(place: Path) -> None:
