@@ -332,7 +332,8 @@ def _next_generation(kept: Kept) -> int:
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         return
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
+from ingestd.broadcast.registry import Broadcasts
 from ingestd.ingest.credentials import Credentials
 from ingestd.ingest.session import Patience
 from ingestd.ingest.websocket import Ingest, presented
@@ -95,3 +96,49 @@ def test_who_finds_no_room_is_told_when_to_come_back(tmp_path: Path) -> None:
     assert started["status"] == 503
     assert (b"retry-after", b"15") in started["headers"]
     assert json.loads(body["body"])["error"]["retry_after"] == 15
+
+
+class Leaving(Client):
+    """It goes live, and is gone; ``turns`` of the loop later the broadcast has news."""
+
+    def __init__(self, query: str, registry: Broadcasts, turns: int) -> None:
+        super().__init__(query, "ingestd.v1")
+        self._registry, self._turns = registry, turns
+        self._start: list[str] = [json.dumps({"type": "start", "mime": "video/webm"})]
+        self._began = False
+
+    async def _receive(self) -> Any:
+        if not self._began:
+            self._began = True
+            return {"type": "websocket.connect"}
+        if self._start:
+            return {"type": "websocket.receive", "text": self._start.pop()}
+        while sum(one["type"] == "websocket.send" for one in self.told) < 2:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)  # ready, then a status: from there on it waits for news
+        self._later(self._turns)
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    def _later(self, turns: int) -> None:
+        broadcast = self._registry.newest("demo")
+        assert broadcast is not None
+        if turns:
+            asyncio.get_running_loop().call_soon(self._later, turns - 1)
+        else:
+            broadcast.news.set()
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_publisher_that_is_gone_is_let_go_whatever_happens_meanwhile(tmp_path: Path, turns: int) -> None:
+    async def story() -> None:
+        credentials = Credentials.open(tmp_path)
+        (channel,) = credentials.channels.values()
+        async with running(tmp_path) as registry:
+            query = f"streamKey={channel.stream_key}&token={credentials.token(channel.name, 60.0)}"
+            client = Leaving(query, registry, turns)
+            async with asyncio.timeout(20):
+                await _ingest(registry, credentials).serve(client.socket)
+            broadcast = registry.newest("demo")
+            assert broadcast is not None
+            assert not broadcast.publisher_present
+
+    asyncio.run(story())
