@@ -140,7 +140,7 @@ def test_a_broadcast_that_ended_complete_is_told_so(tmp_path: Path) -> None:
 
 def test_what_is_remembered_of_a_broadcast_that_is_over_holds_no_media(tmp_path: Path) -> None:
     async def story() -> None:
-        async with running(tmp_path, resume_window=0.01) as registry:
+        async with running(tmp_path, resume_window=0.01, max_restarts=1) as registry:
             first = registry.begin("demo", "")
             first.begin(all_init())
             one = of(first)
