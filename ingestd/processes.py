@@ -174,7 +174,8 @@ class Child:
         if self.running:
             self.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), grace)
+                async with asyncio.timeout(grace):
+                    await self._gone.wait()
             self.signal(signal.SIGKILL)
         return await self.wait()
 

@@ -298,7 +298,7 @@ class Broadcast:
         self.ended_at = time.time()
         self._given_up = self.given_up
         self._delivered, self._epoch = self.media_time, None
-        self.reception.waiting.clear()
+        self.reception.clear()
         self._on(event)
         self._log.info("broadcast_over", state=self.state.value, media_time=round(self.media_time, 3))
         self._idle.set()
@@ -336,7 +336,8 @@ def _next_generation(kept: Kept) -> int:
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         return
 

@@ -99,8 +99,9 @@ class Load:
             self._learn(used / expected, seconds)
 
     def _learn(self, ratio: float, seconds: float) -> None:
-        self.ratio += (ratio - self.ratio) * min(1.0, seconds / _LEARNING)
-        self.ratio = min(max(self.ratio, _RATIOS[0]), _RATIOS[1])
+        # bounded first: what next to nothing was expected of is infinitely more
+        bounded = min(max(ratio, _RATIOS[0]), _RATIOS[1])
+        self.ratio += (bounded - self.ratio) * min(1.0, seconds / _LEARNING)
 
     def take(self, now: float, cost: float) -> None:
         """A broadcast of this expected cost was taken; its use will show some seconds later."""
@@ -124,12 +125,12 @@ class Load:
         need, coming = cost * self.ratio, starting * self.ratio
         if starting <= 0 and self._encoders <= 0:
             need = min(need, limit * _ALONE)
-        in_use = self.busy + coming
-        if not self._max_load or in_use + need <= limit:
+        if not self._max_load or self.busy + coming + need <= limit:
             return None
+        others = f" those that are starting need about {coming:.1f}," if coming else ""
         words = (
-            f"The machine's processors are busy: {in_use:.1f} of {self._cores:.3g} in use, and this broadcast"
-            f" needs about {need:.1f}. Try again in {_COME_BACK} s."
+            f"The machine's processors are busy: {self.busy:.1f} of {self._cores:.3g} in use,{others} and"
+            f" this broadcast needs about {need:.1f}. Try again in {_COME_BACK} s."
         )
         return words, _COME_BACK
 

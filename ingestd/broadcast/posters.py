@@ -39,7 +39,8 @@ class Posters:
                 last = segment
                 await self._make(segment)
             with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), self._every if last else self._poll)
+                async with asyncio.timeout(self._every if last else self._poll):
+                    await over.wait()
 
     async def _make(self, segment: Path) -> None:
         try:

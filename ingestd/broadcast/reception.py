@@ -90,6 +90,12 @@ class Reception:
         self.taken.set()
         return self.waiting.popleft()
 
+    def clear(self) -> None:
+        """The broadcast is over: let go of all media."""
+        for epoch in [*self.waiting, *([self.newest] if self.newest else [])]:
+            epoch.buffer.clear()
+        self.waiting.clear()
+
     def finish(self) -> None:
         """Nothing more of the epoch under way will come."""
         if self.newest and not self.newest.buffer.complete:

@@ -105,6 +105,12 @@ class ReplayBuffer:
             if self._fragments and self._first == keep:
                 self._hold(self._fragments[0])
 
+    def clear(self) -> None:
+        """The broadcast is over: there will be no replay. What is remembered of it holds no media."""
+        self._fragments.clear()
+        self._starts.clear()
+        self._units = self.size = 0
+
     def _hold(self, unit: Fragment) -> None:
         self.offset, self.prefix = unit.offset, unit.prefix
 

@@ -93,9 +93,12 @@ class MediaPlaylist:
             f"#EXT-X-DISCONTINUITY-SEQUENCE:{self.discontinuities}",
             "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
+        # RFC 8216 §4.3.3.1; only sound that goes on after the last picture makes a longer one
+        longest = self.target + 0.499
         for segment in self.segments:
             lines += ["#EXT-X-DISCONTINUITY"] * segment.discontinuity
-            lines += [f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.date)}", f"#EXTINF:{segment.duration:.3f},"]
+            duration = min(segment.duration, longest)
+            lines += [f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.date)}", f"#EXTINF:{duration:.3f},"]
             lines.append(segment.uri)
         return "\n".join(lines + ["#EXT-X-ENDLIST"] * self.ended) + "\n"
 

@@ -177,7 +177,8 @@ class Connection(ABC):
             await asyncio.sleep(_TICK)
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.publication.fenced.wait(), _TICK)
+            async with asyncio.timeout(_TICK):
+                await self.publication.fenced.wait()
 
     async def _end(self, refusal: Refusal | None) -> None:
         if refusal is None:
@@ -337,7 +338,8 @@ class ResumableConnection(Connection):
                 await self._say(status_message(status(broadcast)))
                 due = self._clock() + _STATUS_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(broadcast.news.wait(), max(0.0, due - self._clock()))
+                async with asyncio.timeout(max(0.0, due - self._clock())):
+                    await broadcast.news.wait()
 
     async def _ended(self, broadcast: Broadcast) -> None:
         await self._say(ended_message(broadcast.media_time))

@@ -131,7 +131,8 @@ class Relay:
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.publication.fenced.wait(), _TICK)
+            async with asyncio.timeout(_TICK):
+                await self.publication.fenced.wait()
 
 
 class _Life:
@@ -181,7 +182,8 @@ class _Life:
 
     async def _begin(self, init: InitSegment) -> Refusal | None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._described.wait(), _WORDS_SECONDS)
+            async with asyncio.timeout(_WORDS_SECONDS):
+                await self._described.wait()
         if refusal := self._words.refusal(init):
             return refusal
         self.init = init

@@ -172,7 +172,8 @@ class Ingest:
         if self._connections:
             self._empty.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
 
     def __len__(self) -> int:
         return len(self._connections)

@@ -165,7 +165,8 @@ class Nginx:
 async def answers(host: str, port: int) -> bool:
     """Whether something accepts connections there."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1.0)
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
         return False
     writer.close()

@@ -30,7 +30,7 @@ SETTINGS = {
     "ingest_resume_window": 60,
 }
 SIZE = (256, 144)
-LONG = 60  # seconds of a file: no test waits for its end
+LONG = 150  # seconds of a file: no test waits for its end
 FIRST, OTHER = 0, 9000  # the first numbers of the two files
 
 # How many pieces wait in the browser's database.

@@ -140,3 +140,46 @@ def test_so_is_who_has_guessed_too_often(tmp_path: Path) -> None:
         assert f" {error['retry_after']} s." in error["message"]
 
     asyncio.run(story())
+
+
+class Leaving(Client):
+    """It goes live, and is gone; ``turns`` of the loop later the broadcast has news."""
+
+    def __init__(self, query: str, registry: Broadcasts, turns: int) -> None:
+        super().__init__(query, "ingestd.v1")
+        self._registry, self._turns = registry, turns
+        self._start: list[str] = [json.dumps({"type": "start", "mime": "video/webm"})]
+        self._began = False
+
+    async def _receive(self) -> Any:
+        if not self._began:
+            self._began = True
+            return {"type": "websocket.connect"}
+        if self._start:
+            return {"type": "websocket.receive", "text": self._start.pop()}
+        while sum(one["type"] == "websocket.send" for one in self.told) < 2:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.001)  # ready, then a status: from there on it waits for news
+        self._later(self._turns)
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    def _later(self, turns: int) -> None:
+        broadcast = self._registry.newest("demo")
+        assert broadcast is not None
+        if turns:
+            asyncio.get_running_loop().call_soon(self._later, turns - 1)
+        else:
+            broadcast.news.set()
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_publisher_that_is_gone_is_let_go_whatever_happens_meanwhile(tmp_path: Path, turns: int) -> None:
+    async def story() -> None:
+        async with installed(tmp_path) as world:
+            client = Leaving(world.query, world.registry, turns)
+            async with asyncio.timeout(20):
+                await world.ingest.serve(client.socket)
+            broadcast = world.registry.newest(CHANNEL)
+            assert broadcast is not None
+            assert not broadcast.publisher_present
+
+    asyncio.run(story())

@@ -116,6 +116,13 @@ def test_a_playlist_is_written_as_the_rfc_wants_it() -> None:
     )
 
 
+def test_a_last_segment_whose_sound_goes_on_keeps_to_the_target_duration() -> None:
+    made = playlist(1.0, 1.592)
+    made.ended = True
+    assert "#EXTINF:1.499,\n1.ts" in made.render()
+    assert check_media(made.render(), final=True) == []
+
+
 def test_the_end_is_written_once_nothing_more_comes() -> None:
     made = playlist(1.0)
     assert "#EXT-X-ENDLIST" not in made.render()

@@ -14,7 +14,7 @@ import structlog
 from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.lifecycle import State
 from ingestd.broadcast.publication import Publication
-from ingestd.container.model import InitSegment
+from ingestd.container.model import Fragment, InitSegment
 from ingestd.delivery.delivery import Delivery, Round
 from ingestd.errors import Code, Refused
 from ingestd.journal.journal import SUFFIX, BroadcastRow, EpochRow, Journal
@@ -134,6 +134,23 @@ def test_a_broadcast_that_ended_complete_is_told_so(tmp_path: Path) -> None:
             assert await over(old) is State.ENDED
             assert registry.resume("demo", old.id, 0, 0) is old
             assert list((tmp_path / "journals").iterdir()) == []
+
+    asyncio.run(story())
+
+
+def test_what_is_remembered_of_a_broadcast_that_is_over_holds_no_media(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path, resume_window=0.01, max_restarts=1) as registry:
+            first = registry.begin("demo", "")
+            first.begin(all_init())
+            one = of(first)
+            epoch = one.reception.newest
+            assert epoch is not None
+            epoch.buffer.append(Fragment(0, memoryview(bytes(1000)), 0.0, 0.0, True))
+            first.close()
+            assert await over(one) in (State.ENDED, State.FAILED)
+            assert registry.find(one.id) is one
+            assert epoch.buffer.size == 0
 
     asyncio.run(story())
 

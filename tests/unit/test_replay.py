@@ -76,6 +76,15 @@ def test_a_commit_point_that_goes_back_brings_nothing_back() -> None:
     assert (buffer.offset, buffer.seek(0.0)) == (400, 4)
 
 
+def test_when_it_is_over_no_media_is_held_and_the_ack_stays() -> None:
+    buffer = units(0.0, 2.0, 4.0)
+    buffer.commit(3.0)
+    offset = buffer.offset
+    buffer.clear()
+    assert (buffer.size, buffer.get(2), buffer.seek(99.0)) == (0, None, None)
+    assert (buffer.offset, buffer.end_time) == (offset, 5.0)
+
+
 def test_where_the_epoch_has_come_to_is_the_latest_end() -> None:
     buffer = ReplayBuffer(1000)
     buffer.append(fragment(0, 10, 0.0, starts=True, end=1.5))

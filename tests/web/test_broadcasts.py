@@ -101,7 +101,8 @@ class Events:
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, Any]]:
         while True:
-            message = await asyncio.wait_for(self.sent.get(), 10)
+            async with asyncio.timeout(10):
+                message = await self.sent.get()
             text = message.get("body", b"").decode()
             if text.startswith("event: "):
                 name, _, data = text.partition("\r\n")
