@@ -6,12 +6,10 @@ import asyncio
 import contextlib
 import fcntl
 import json
-import os
 import resource as resource_limits
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -23,20 +21,23 @@ from ingestd.accounts.failures import Failures
 from ingestd.accounts.gate import Gate
 from ingestd.accounts.model import Actor, Scope
 from ingestd.accounts.private_files import kept, replace
-from ingestd.addresses import LOOPBACK, bind, reachable
+from ingestd.accounts.secrets import checked
+from ingestd.addresses import bind
 from ingestd.broadcast.registry import Broadcasts
+from ingestd.delivery.owners import Owners
 from ingestd.errors import StartError
 from ingestd.ingest.origin import Origins
 from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.websocket import Door, Ingest
 from ingestd.metrics import registry
 from ingestd.nginx.config import resource
-from ingestd.nginx.guard import write_guards
+from ingestd.nginx.guard import close_all_but, open_all
 from ingestd.nginx.launch import Launch, Ports, own_bind
 from ingestd.nginx.record import Record
 from ingestd.processes import end_orphans
 from ingestd.push import allowed
-from ingestd.push.connection import resolve
+from ingestd.push.allowed import Resolver
+from ingestd.push.lookup import Lookups, own_addresses
 from ingestd.push.pushes import Pushes
 from ingestd.settings import Settings, default_data_dir
 from ingestd.tasks import Tasks
@@ -44,6 +45,7 @@ from ingestd.web.api.context import ApiContext
 from ingestd.web.health import Health
 from ingestd.web.internal import Internal
 from ingestd.web.site import Site
+from ingestd.welcome import Addresses, welcome
 
 log = structlog.get_logger("ingestd.app")
 
@@ -53,43 +55,6 @@ _BACKLOG = 1024  # connections that wait to be accepted
 _DEMO = "demo"
 _OWN_NGINX = ("127.0.0.1/32", "::1/128")  # stands before us, whatever other proxies there are
 _SERVER = Actor(None, "", "server")
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where things are reached: ``host`` is what people type, the rest are ports."""
-
-    host: str
-    http: int
-    nginx: Ports
-    tls: bool
-
-    @property
-    def http_url(self) -> str:
-        return f"http://{self.host}:{self.http}"
-
-    @property
-    def hls_url(self) -> str:
-        return f"http{'s' * self.tls}://{self.host}:{self.nginx.hls}"
-
-    def rtmp_urls(self, settings: Settings) -> tuple[str, str | None]:
-        """For people's encoders: without and with TLS."""
-        secure = settings.rtmp.tls_port
-        return f"rtmp://{self.host}:{self.nginx.rtmp}/live", (
-            f"rtmps://{self.host}:{secure}/live" if secure else None
-        )
-
-    def ready(self, channel: str, stream_key: str, token: str) -> dict[str, object]:
-        """The contents of the ready file."""
-        return {
-            "http": self.http_url,
-            "hls": self.hls_url,
-            "rtmp": f"rtmp://{LOOPBACK}:{self.nginx.rtmp}/live",
-            "channel": channel,
-            "stream_key": stream_key,
-            "token": token,
-            "pid": os.getpid(),
-        }
 
 
 class Daemon:
@@ -126,19 +91,20 @@ class Daemon:
         await self._prepare()
         accounts = await Accounts.open(settings, data)
         stack.push_async_callback(accounts.close)
-        self._guard(accounts)
+        owners = self._guard(accounts)
         host = own_bind(settings) if self._with_nginx else settings.http.bind
         listener = stack.enter_context(bind(host, settings.http.port, "--http-port"))
         listener.listen(_BACKLOG)
         http_port = listener.getsockname()[1]
         secret, ports, record = await self._nginx(stack, http_port)
-        addresses = Addresses(_public_host(settings), http_port, ports, bool(settings.http.tls_certificate))
+        addresses = Addresses(settings, http_port, ports, self._with_nginx)
         broadcasts = Broadcasts(
             wiring.terms(settings, data, ports.internal),
             wiring.limits(settings),
             data / "journal",
             wiring.room(settings),
         )
+        owners.let_go = broadcasts.withdraw
         broadcasts.start()
         stack.push_async_callback(broadcasts.close)
         ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret, record)
@@ -158,15 +124,25 @@ class Daemon:
         if orphans := await end_orphans([self._data / name for name in ("scratch", "nginx")]):
             log.warning("orphans_ended", pids=orphans)
 
-    def _guard(self, accounts: Accounts) -> None:
-        """Private channels are guarded before nginx serves anything, and before a change is answered."""
+    def _guard(self, accounts: Accounts) -> Owners:
+        """What is not public is closed before nginx serves anything, and before a change is answered; and
+        media of a channel that is no more are gone before another of its name is open."""
+        hls = self._data / "hls"
+        owners = Owners(hls)
 
         def write() -> None:
             channels = accounts.directory.channels.values()
-            write_guards(self._data / "hls", [channel.name for channel in channels if channel.private])
+            public = [channel.name for channel in channels if not channel.private]
+            close_all_but(hls, public)
+            owners.settle({channel.name: channel.id for channel in channels})
+            open_all(hls, public)
 
-        write()
+        try:
+            write()
+        except OSError as error:
+            raise StartError(f"{error.filename or hls} cannot be written: {error.strerror}.") from None
         accounts.watch(write)
+        return owners
 
     async def _nginx(
         self, stack: contextlib.AsyncExitStack, http_port: int
@@ -174,9 +150,10 @@ class Daemon:
         """The secret that nginx brings with its questions, its ports, and under ``up``, where it runs now,
         its record."""
         settings = self._settings
-        ports = Ports(settings.hls.port, settings.rtmp.port, settings.rtmp.internal_port)
+        hls, rtmp = settings.hls.port, settings.rtmp
+        ports = Ports(hls, rtmp.port, rtmp.internal_port, rtmp.relay_port or rtmp.port)
         if self._with_nginx:
-            secret = secrets.token_urlsafe(_SECRET_BYTES)
+            secret = _nginx_secret()
             nginx, ports = await Launch(settings, self._data, secret).start(http_port)
             stack.push_async_callback(nginx.close)
             return secret, ports, nginx.record
@@ -186,8 +163,8 @@ class Daemon:
                 " rtmp.internal_port, not 0."
             )
         # it stands in that nginx's files as well
-        secret = kept(self._data / "nginx.secret", lambda: secrets.token_urlsafe(_SECRET_BYTES))
-        return secret, ports, None
+        path = self._data / "nginx.secret"
+        return checked(kept(path, _nginx_secret), str(path)).decode(), ports, None
 
     async def _faces(
         self,
@@ -207,13 +184,14 @@ class Daemon:
             broadcasts,
             gate,
             failures,
-            wiring.relays(settings, data, addresses.nginx.rtmp),
+            wiring.relays(settings, data, addresses.nginx.relay),
             secret,
             settings.ingest.silent_after,
             accounts.keys.used,
         )
         stack.push_async_callback(rtmp.close)
-        pushes = self._pushes(stack, accounts, broadcasts)
+        resolver = _resolver(accounts)
+        pushes = self._pushes(stack, accounts, broadcasts, resolver)
         context = ApiContext(
             accounts=accounts,
             gate=gate,
@@ -223,10 +201,12 @@ class Daemon:
             session_lifetime=settings.auth.session_lifetime,
             token_lifetime=settings.ingest.token_lifetime,
             tls=addresses.tls,
-            rtmp=addresses.rtmp_urls(settings),
+            rtmp=addresses.rtmp,
             source=rtmp.source,
             pushing=lambda target: pushes.states().get(target),
-            target_address=lambda url: allowed.check(url, settings.push.allow, resolve),
+            target_address=lambda channel, url: allowed.check(
+                url, settings.push.allow, resolver(channel), own_addresses
+            ),
         )
         site = Site(
             api=context,
@@ -242,13 +222,20 @@ class Daemon:
         )
         return ingest, wiring.server(settings, site.app())
 
-    def _pushes(self, stack: contextlib.AsyncExitStack, accounts: Accounts, broadcasts: Broadcasts) -> Pushes:
+    def _pushes(
+        self,
+        stack: contextlib.AsyncExitStack,
+        accounts: Accounts,
+        broadcasts: Broadcasts,
+        resolver: Callable[[str], Resolver],
+    ) -> Pushes:
         settings = self._settings
         pushes = Pushes(
             broadcasts,
             lambda: accounts.directory.targets,
             accounts.targets.secret,
             wiring.children(settings, self._data),
+            resolver,
             settings.push.allow,
         )
         pushes.start()
@@ -265,7 +252,6 @@ class Daemon:
 
     def _announce(self, addresses: Addresses, accounts: Accounts) -> None:
         """Say where to go; write the ready file."""
-        link = addresses.hls_url if self._with_nginx else addresses.http_url
         key = accounts.demo_key
         found = accounts.directory.by_key(key)
         channel = found[0].name if found else _DEMO
@@ -277,34 +263,30 @@ class Daemon:
                 words = f"The ready file {self._ready_file} cannot be written: {error.strerror}."
                 raise StartError(words) from None
         log.info("ready", http=addresses.http, hls=addresses.nginx.hls, rtmp=addresses.nginx.rtmp)
-        self._say(
-            _welcome(
-                link, channel, f"channel={channel}&streamKey={key}&token={token}" if key else "", accounts
-            )
-        )
+        secret = f"channel={channel}&streamKey={key}&token={token}" if key else ""
+        self._say(welcome(addresses, channel, secret, accounts.first))
 
 
-def _welcome(link: str, channel: str, secret: str, accounts: Accounts) -> str:
-    """What the operator reads. ``secret``: empty once the first stream key has been revoked."""
-    lines = ["", "ingestd is ready.", ""]
-    lines += [f"  Go live   {link}/broadcast#{secret}" if secret else f"  Go live   {link}/broadcast"]
-    lines += [f"  Watch     {link}/watch/{channel}", f"  Who is on {link}/", f"  Sign in   {link}/sign-in"]
-    if accounts.first:
-        lines[-1] += f" as {accounts.first.admin}, password {accounts.first.password}"
-        lines += ["", "The password is shown this once: note it, or change it under /account."]
-    if secret:
-        lines += ["", "The first link carries the channel's secret: keep it to yourself."]
-    return "\n".join([*lines, "Ctrl-C ends everything.", ""])
+def _resolver(accounts: Accounts) -> Callable[[str], Resolver]:
+    """Looks up hosts for a channel: on the account of its owner, whose slow names hold up nobody else's."""
+    lookups = Lookups()
+
+    def resolver(channel: str) -> Resolver:
+        found = accounts.directory.channels.get(channel)
+        return lookups.of((found.owner if found else None) or "")
+
+    return resolver
+
+
+def _nginx_secret() -> str:
+    """It stands in addresses."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def _take_descriptors() -> None:
     """As many descriptors as the system allows: each connection, pipe and child takes some."""
     _, hard = resource_limits.getrlimit(resource_limits.RLIMIT_NOFILE)
     resource_limits.setrlimit(resource_limits.RLIMIT_NOFILE, (hard, hard))
-
-
-def _public_host(settings: Settings) -> str:
-    return settings.http.public_host or reachable(settings.http.bind)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from typing import IO
 import psutil
 
 from ingestd.errors import StartError
+from ingestd.log import redact
 from ingestd.tasks import Tasks
 
 _MIB = 1024 * 1024
@@ -123,6 +124,7 @@ class Child:
         async for line in _lines(errors):
             if any(words in line for words in ignore):
                 continue
+            line = redact(line)  # nginx quotes requests, FFmpeg addresses; what it says is shown, too
             self._lines.append(line)
             if on_line:
                 on_line(line)

@@ -90,7 +90,7 @@ def patience(settings: Settings) -> Patience:
 
 def relays(settings: Settings, data: Path, rtmp_port: int) -> RelaySettings:
     live = f"rtmp://{authority(settings.rtmp.host, rtmp_port)}/live"
-    return RelaySettings(settings.encoder.ffmpeg, data / "scratch", live, patience(settings))
+    return RelaySettings(children(settings, data), live, patience(settings))
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,6 @@
 """All of it behind one door: the services over the database, and the directory in memory.
 
-Every change bumps one row; each process that has the database open looks at it twice a second, so a
+Every change bumps one row; each process that has the database open looks at it four times a second, so a
 change by the command line, or by a second daemon, is in everybody's directory within that time.
 """
 
@@ -29,11 +29,16 @@ from ingestd.accounts.sessions import Sessions
 from ingestd.accounts.targets import Targets
 from ingestd.accounts.tokens import Tokens
 from ingestd.accounts.users import Users
-from ingestd.errors import Refused, StartError
+from ingestd.errors import Code, Refusal, Refused, StartError
 from ingestd.settings import Settings
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.accounts")
+
+_NOT_IN_FORCE = Refusal(
+    Code.UNAVAILABLE,
+    "The change is stored, but the server could not put it in force yet; its log says why. It tries again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Pace:
     does not answer, and between two times that the last use of keys is written."""
 
     patience: float = 3.0
-    poll: float = 0.5
+    poll: float = 0.25
     slowest: float = 5.0
     uses: float = 10.0
 
@@ -76,6 +81,7 @@ class Accounts:
         self._refreshing = asyncio.Lock()
         self._tasks = Tasks("accounts")
         self._gone = False
+        self._untold = False  # somebody who watches could not follow the last change
         self._uses_due = 0.0  # of the event loop's clock
 
     @classmethod
@@ -111,7 +117,11 @@ class Accounts:
         return key if self.directory.by_key(key) else ""
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have this called, on the loop, after the directory has changed, whoever changed it."""
+        """Have this called, on the loop, after the directory has changed, whoever changed it.
+
+        A change is in force when nobody who watches raises. Until then whoever changes anything gets a
+        refusal (``Code.UNAVAILABLE``), and all who watch are told again at each look at the database.
+        """
         self._watchers.append(on_change)
 
     async def start(self) -> None:
@@ -138,6 +148,8 @@ class Accounts:
             await self._refresh()
         except Refused:
             log.warning("directory_late")
+        if self._untold:
+            raise Refused(_NOT_IN_FORCE)
 
     async def _refresh(self) -> None:
         async with self._refreshing:  # one at a time, so that none replaces a newer one
@@ -147,11 +159,21 @@ class Accounts:
 
     def _replace(self, found: Directory) -> None:
         self.directory = found
+        self._tell()
+
+    def _tell(self) -> None:
+        failed = False
         for tell in self._watchers:
             try:
                 tell()
-            except Exception:
-                log.exception("watcher_failed")
+            except Exception as error:
+                failed = True
+                if not self._untold:
+                    unexpected = None if isinstance(error, OSError) else error
+                    log.error("change_not_in_force", reason=repr(error), exc_info=unexpected)
+        if self._untold and not failed:
+            log.info("change_in_force")
+        self._untold = failed
 
     async def _poll(self) -> None:
         delay = self._pace.poll
@@ -162,6 +184,8 @@ class Accounts:
 
     async def _look(self) -> bool:
         """Whether the database has answered; told in the log when that changes."""
+        if self._untold:
+            self._tell()
         try:
             async with self._database.reading() as session:
                 current = await snapshot.version(session)

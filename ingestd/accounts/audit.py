@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingestd.accounts import checks
@@ -42,14 +42,25 @@ class Audit:
             self.write(database, actor, action, subject, detail)
 
     async def list(
-        self, limit: int = 100, before: int | None = None, subject: str | None = None
+        self,
+        limit: int = 100,
+        before: int | None = None,
+        subject: str | None = None,
+        since: str | None = None,
     ) -> list[Entry]:
-        """The newest first; ``before``: the id of the last entry that is known already."""
+        """The newest first; ``before``: the id of the last entry that is known already.
+
+        ``since``: the action with which what has the subject's name now began; older entries tell of
+        something else that had it.
+        """
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(max(1, min(limit, _MOST)))
         if before is not None:
             query = query.where(AuditRow.id < max(0, min(before, 2**31 - 1)))
         if subject is not None:
             query = query.where(AuditRow.subject == checks.shown(subject, _WORDS))
+        if since is not None:
+            began = select(func.max(AuditRow.id)).where(AuditRow.subject == subject, AuditRow.action == since)
+            query = query.where(AuditRow.id >= began.scalar_subquery())
         async with self._database.reading() as database:
             return [_entry(row) for row in await database.scalars(query)]
 

@@ -37,7 +37,6 @@ class Channels:
         checks.slug(name, "A channel's name")
         row = ChannelRow(id=secrets.token_hex(8), name=name, title=checks.title(title))
         row.description, row.private, row.record = checks.description(description), private, record
-        row.created_at = self._clock()
         async with self._database.writing() as database:
             person = await rights.doer(database, actor)
             row.owner_id = person.id if person else None
@@ -45,7 +44,11 @@ class Channels:
         return snapshot.channel(row, ())
 
     async def add(self, database: AsyncSession, actor: Actor, row: ChannelRow) -> None:
-        """The same within a transaction; asks for no right."""
+        """The same within a transaction; asks for no right.
+
+        The time is taken in it, since writers stand in line: never before the last channel of that name went.
+        """
+        row.created_at = self._clock()
         if (await database.scalars(select(ChannelRow.id).where(ChannelRow.name == row.name))).first():
             raise checks.refuse(Code.EXISTS, f"There is a channel called {row.name} already.")
         database.add(row)

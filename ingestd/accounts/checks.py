@@ -72,7 +72,7 @@ def rendition(name: str) -> str:
 
 
 def push_key(key: str) -> str:
-    return line(key, _SECRET, "The other place's key")
+    return _present(line(key, _SECRET, "The other place's key"), "The other place's key")
 
 
 def push_url(url: str) -> str:

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 from ingestd.accounts.model import Channel, Role, StreamKey, Target, User
 
 
+def deleted_user(name: str) -> str:
+    """What stands for somebody who was deleted among the revocations: whom we do not know an identity
+    provider's token may name, but not whom we knew and threw out."""
+    return f"user:{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Directory:
     """``users``, ``keys`` by id, ``channels`` by slug; ``digests`` are ids of keys by their digests.
@@ -44,6 +50,10 @@ class Directory:
     def revoked(self, jti: str) -> bool:
         """Whether the token of this id was taken back before its time."""
         return jti in self.revocations
+
+    def deleted(self, name: str) -> bool:
+        """Whether there was a user of this name who is gone."""
+        return deleted_user(name) in self.revocations
 
     def user(self, user_id: str | None) -> User | None:
         """Somebody who is here and may do things: not a user who was disabled."""

@@ -6,7 +6,6 @@ nor timing tells which of the two was wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -126,25 +125,10 @@ class Gate:
             return False
         if claims.user is None:
             return True
-        return _RIGHTS[claims.scope](self._directory, claims.user, channel)
-
-
-def _is_admin(directory: Directory, user_id: str, _channel: Channel) -> bool:
-    user = directory.user(user_id)
-    return user is not None and user.role is Role.ADMIN
-
-
-def _is_here(directory: Directory, user_id: str, _channel: Channel) -> bool:
-    return directory.user(user_id) is not None
-
-
-def _may_publish(directory: Directory, user_id: str, channel: Channel) -> bool:
-    return directory.may_publish(user_id, channel)
+        if claims.scope is Scope.ADMIN:
+            user = self._directory.user(claims.user)
+            return user is not None and user.role is Role.ADMIN
+        return self._directory.may_publish(claims.user, channel)
 
 
 _RANK = {Scope.WATCH: 0, Scope.PUBLISH: 1, Scope.ADMIN: 2}
-_RIGHTS: dict[Scope, Callable[[Directory, str, Channel], bool]] = {
-    Scope.WATCH: _is_here,
-    Scope.PUBLISH: _may_publish,
-    Scope.ADMIN: _is_admin,
-}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +54,7 @@ async def install(
     first = FirstStart(_ADMIN, secrets.token_urlsafe(_BYTES))
     await users.add(database, _SERVER, _ADMIN, await passwords.hash(first.password), Role.ADMIN)
     demo = ChannelRow(id=secrets.token_hex(8), name=_DEMO, title="Demo", description="", owner_id=None)
-    demo.private, demo.record, demo.created_at = False, False, time.time()
+    demo.private, demo.record = False, False
     await channels.add(database, _SERVER, demo)
     key, _ = await keys.add(database, _SERVER, demo, "made at the first start")
     private_files.replace(data / DEMO_KEY, key)  # before the commit: a key that nobody knows helps nobody

@@ -40,7 +40,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A public place. ``owner`` and ``publishers`` are ids of users; admins may publish everywhere."""
+    """A public place. ``owner`` and ``publishers`` are ids of users; admins may publish everywhere.
+
+    A name is free again when its channel is deleted: ``id`` and ``created_at`` tell two of one name apart.
+    """
 
     id: str
     name: str
@@ -50,6 +53,7 @@ class Channel:
     private: bool = False
     record: bool = False
     publishers: tuple[str, ...] = ()
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,10 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Another place to which a channel is pushed; its key is told by :meth:`Targets.secret` alone."""
+    """Another place to which a channel is pushed; its key is told by :meth:`Targets.secret` alone.
+
+    ``revision`` is another one once the key was set again, and tells nothing of it.
+    """
 
     id: str
     channel: str
@@ -97,11 +104,13 @@ class Target:
     rendition: str
     created_at: float
     enabled: bool = True
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the audit log. ``subject``: ``channel:NAME``, ``user:NAME`` or ``token:ID``."""
+    """A line of the audit log. ``subject``: ``channel:NAME``, ``user:NAME``, or ``token:ID`` for a token
+    of no channel."""
 
     id: int
     at: float

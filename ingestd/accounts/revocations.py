@@ -18,11 +18,13 @@ class Revocations:
     def __init__(self, database: Database, audit: Audit, clock: Callable[[], float] = time.time) -> None:
         self._database, self._audit, self._clock = database, audit, clock
 
-    async def add(self, jti: str, expires_at: float, actor: Actor | None = None) -> None:
-        """Remember ``jti`` until ``expires_at``. Asks for no right: :meth:`Tokens.revoke` does."""
+    async def add(self, jti: str, expires_at: float, actor: Actor, subject: str) -> None:
+        """Remember ``jti`` until ``expires_at``. Asks for no right: :meth:`Tokens.revoke` does.
+
+        ``subject``: see :class:`Entry`.
+        """
         jti = checks.token_id(jti)
         async with self._database.writing() as database:
             await database.execute(delete(RevocationRow).where(RevocationRow.expires_at < self._clock()))
             await database.merge(RevocationRow(jti=jti, expires_at=expires_at))
-            if actor:
-                self._audit.write(database, actor, "token.revoke", f"token:{jti}")
+            self._audit.write(database, actor, "token.revoke", subject, f"token {jti}")

@@ -84,14 +84,14 @@ class Secrets:
     def _read(self) -> Pair:
         """The current one first: while a rotation goes on it may be met twice, and never be missed."""
         if self._auth.secret:
-            current = _checked(self._auth.secret, "auth.secret")
+            current = checked(self._auth.secret, "auth.secret")
         else:
             current = _load(_current(self._data))
         return Pair(current, self._read_previous())
 
     def _read_previous(self) -> bytes | None:
         if self._auth.previous_secret:
-            return _checked(self._auth.previous_secret, "auth.previous_secret")
+            return checked(self._auth.previous_secret, "auth.previous_secret")
         if self._auth.secret or not _previous(self._data).exists():
             return None
         return _load(_previous(self._data))
@@ -132,10 +132,10 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def _load(path: Path) -> bytes:
-    return _checked(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    return checked(path.read_text(encoding="utf-8", errors="replace"), str(path))
 
 
-def _checked(text: str, where: str) -> bytes:
+def checked(text: str, where: str) -> bytes:
     """The secret as bytes. Raises StartError where it could be guessed, or is no secret at all."""
     secret = text.strip().encode(errors="replace")
     if len(secret) < _BYTES:

@@ -37,8 +37,14 @@ class Sessions:
         self._database, self._audit, self._digests = database, audit, digests
         self._lifetime, self._clock = lifetime, clock
 
-    async def open(self, user: User, device: str, address: str) -> tuple[str, Session]:
-        """A new secret for the cookie, never one that was there before the sign-in; and the session."""
+    async def open(
+        self, user: User, device: str, address: str, stored: str | None = None
+    ) -> tuple[str, Session]:
+        """A new secret for the cookie, never one that was there before the sign-in; and the session.
+
+        ``stored``: the hash that the password was compared with (:class:`Proof`). Raises :class:`Refused`
+        when the user has another password by now, or is gone.
+        """
         secret, now = secrets.token_urlsafe(_BYTES), self._clock()
         row = SessionRow(id=secrets.token_hex(8), digest=self._digests.of_session(secret), user_id=user.id)
         row.device, row.address = checks.shown(device), checks.shown(address)
@@ -50,6 +56,12 @@ class Sessions:
             .offset(_MOST - 1)
         )
         async with self._database.writing(shared=False) as database:
+            # locked: who changes them waits, and then ends this session like the others
+            current = await database.get(UserRow, user.id, with_for_update=True)
+            if current is None or current.disabled or stored not in (None, current.password):
+                raise checks.refuse(
+                    Code.UNAUTHENTICATED, "The password has just been changed: sign in again."
+                )
             await database.execute(delete(SessionRow).where(SessionRow.last_used_at < now - self._lifetime))
             await database.execute(delete(SessionRow).where(SessionRow.id.in_(surplus)))
             database.add(row)

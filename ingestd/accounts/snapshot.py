@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -36,7 +37,8 @@ def key(row: KeyRow, channel: str) -> StreamKey:
 
 
 def target(row: TargetRow, channel: str) -> Target:
-    return Target(row.id, channel, row.url, row.rendition, row.created_at, row.enabled)
+    revision = hashlib.sha256(row.sealed).hexdigest()[:16]  # sealed with chance: no guess can be checked
+    return Target(row.id, channel, row.url, row.rendition, row.created_at, row.enabled, revision)
 
 
 def channel(row: ChannelRow, publishers: Iterable[str]) -> Channel:
@@ -49,6 +51,7 @@ def channel(row: ChannelRow, publishers: Iterable[str]) -> Channel:
         private=row.private,
         record=row.record,
         publishers=tuple(sorted(publishers)),
+        created_at=row.created_at,
     )
 
 

@@ -3,6 +3,10 @@
 What a token's header says of itself decides nothing but which of two verifiers takes it, by a fixed
 table: HS256 is verified with our secrets alone, RS256, ES256 and EdDSA with the provider's keys of
 exactly that type alone. So a public key never serves as a secret, and ``none`` is in no table.
+
+The ``jti`` of a token of ours is random; before that stand the ids of its channel and of its user, if it
+has any, each with a dot behind it. So who manages the channel may revoke it by its id, and it is worth
+nothing at a later channel of the same name.
 """
 
 from __future__ import annotations
@@ -18,9 +22,9 @@ import jwt
 from ingestd.accounts import checks
 from ingestd.accounts.directory import Directory
 from ingestd.accounts.jwks import Jwks, Key
-from ingestd.accounts.model import Actor, Claims, Role, Scope, User
+from ingestd.accounts.model import Actor, Channel, Claims, Role, Scope, User
 from ingestd.accounts.secrets import Secrets
-from ingestd.errors import Code, Refusal, Refused
+from ingestd.errors import Code, Refusal, Refused, StartError
 from ingestd.settings import Auth
 
 LEEWAY = 30.0  # seconds by which clocks of different machines may differ
@@ -44,6 +48,14 @@ _DOWN = Refusal(
 _REVOKED = Refusal(Code.FORBIDDEN, "The token has been revoked; get a new one from the server's operator.")
 _NO_USER = Refusal(Code.FORBIDDEN, "The user of this token has been disabled or deleted.")
 _NO_USE = Refusal(Code.FORBIDDEN, "This token allows nothing here: its scope or its channel is none of ours.")
+_EARLIER = Refusal(Code.FORBIDDEN, "The channel that this token was for is gone; another has its name now.")
+_NAMES_NOBODY = Refusal(
+    Code.FORBIDDEN,
+    "This token allows nothing here: it names neither a channel nor a user of ours with rights.",
+)
+
+Revoke = Callable[[str, float, Actor, str], Awaitable[None]]
+"""Stores the id of a token until a time, and notes who did it to what (:class:`Entry`)."""
 
 
 class Tokens:
@@ -54,9 +66,14 @@ class Tokens:
         auth: Auth,
         keys: Secrets,
         directory: Callable[[], Directory],
-        revoke: Callable[[str, float, Actor], Awaitable[None]],
+        revoke: Revoke,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if auth.jwks_url and not auth.issuer:
+            raise StartError(
+                "auth.jwks_url needs auth.issuer: without it, everything would be taken that those keys have"
+                " signed, for whatever issuer. Set it to the iss of the provider's tokens."
+            )
         self._auth, self._secrets, self._directory, self._revoke = auth, keys, directory, revoke
         self._clock = clock
         self._provider = Jwks(auth.jwks_url) if auth.jwks_url else None
@@ -67,13 +84,10 @@ class Tokens:
         auth: Auth,
         data: Path,
         directory: Callable[[], Directory],
-        revoke: Callable[[str, float, Actor], Awaitable[None]],
+        revoke: Revoke,
         clock: Callable[[], float] = time.time,
     ) -> Tokens:
-        """``revoke`` stores an id until a time, and notes who did it.
-
-        Raises StartError: secrets or JWKS URL cannot be used.
-        """
+        """Raises StartError: secrets or JWKS URL cannot be used, or the issuer to go with it is missing."""
         return cls(auth, Secrets.open(auth, data), directory, revoke, clock)
 
     async def close(self) -> None:
@@ -89,10 +103,11 @@ class Tokens:
         """
         if not 1 <= lifetime <= _LONGEST:
             raise checks.refuse(Code.INVALID, "A token is good for one second to ten years.")
-        self._check_rights(actor, scope, channel, user)
+        place = self._checked(actor, scope, channel, user)
         issued = int(self._clock())
+        identity = [place.id if place else None, user, secrets.token_hex(8)]
         claims = {"aud": self._auth.audience, "scope": scope.value, "iat": issued}
-        claims |= {"exp": issued + int(lifetime), "jti": secrets.token_hex(8)}
+        claims |= {"exp": issued + int(lifetime), "jti": ".".join(part for part in identity if part)}
         optional = {"channel": channel, "sub": user, "iss": self._auth.issuer or None}
         claims |= {name: value for name, value in optional.items() if value is not None}
         return jwt.encode(claims, self._secrets.now().current, _OURS)
@@ -100,10 +115,18 @@ class Tokens:
     async def revoke(self, actor: Actor, jti: str, expires_at: float) -> None:
         """Refuse this token from now on; remembered until it would have expired anyway.
 
-        Whoever knows an id may: it is random, and told to who minted the token and who reads the
-        audit log. That a leaked token can be stopped at once weighs more.
+        An admin may revoke every token, who manages a channel those of it, who publishes there their own.
+        Raises Refused for everybody else: each id costs room, in the database and in memory.
         """
-        await self._revoke(checks.token_id(jti), expires_at + LEEWAY, actor)
+        jti = checks.token_id(jti)
+        if actor.user is not None and not _may_revoke(self._directory(), actor.user, jti):
+            raise checks.refuse(Code.FORBIDDEN, "You are not allowed to revoke this token.")
+        await self._revoke(jti, expires_at + LEEWAY, actor, self.subject(jti))
+
+    def subject(self, jti: str) -> str:
+        """What the audit log has a token of ours under: its channel, so that who manages that finds it."""
+        place = _place(self._directory(), jti)
+        return f"channel:{place.name}" if place else f"token:{jti}"
 
     async def read(self, token: str) -> Claims | Refusal:
         """What a genuine token says, or why it is refused. Never raises."""
@@ -151,33 +174,53 @@ class Tokens:
         scope, channel = _scope(claims.get("scope")), claims.get("channel")
         if scope is None or not (channel is None or (isinstance(channel, str) and checks.is_slug(channel))):
             return _NO_USE
+        place = self._directory().channels.get(channel or "")
+        if place is not None and not _is_of(claims, place, ours=ours):
+            return _EARLIER
         user = self._user(claims.get("sub"), ours=ours)
         if isinstance(user, Refusal):
             return user
+        if not ours and not self._is_enough(scope, channel, user):
+            return _NAMES_NOBODY
+        if not ours and scope is Scope.WATCH and channel is not None:
+            user = None  # the provider has said who may watch what: to have an account here is no drawback
         return Claims(scope, channel, user, claims["jti"], float(claims["exp"]))
+
+    def _is_enough(self, scope: Scope, channel: str | None, user: str | None) -> bool:
+        """Whether a provider's token says enough. Of ours those for everything are minted by admins alone;
+        a provider may have people and programs of whom nobody here has ever heard."""
+        person = self._directory().user(user)
+        if scope is Scope.ADMIN:
+            return person is not None and person.role is Role.ADMIN
+        return person is not None or channel is not None
 
     def _user(self, subject: str | None, *, ours: bool) -> str | Refusal | None:
         """The id of the user; a provider knows our users by name, and others whom we do not know."""
-        users = self._directory().users
+        known = self._directory()
         if subject is None:
             return None
         if ours:
-            found = users.get(subject)
+            found = known.users.get(subject)
         else:
-            found = next((user for user in users.values() if user.name == subject), None)
+            found = next((user for user in known.users.values() if user.name == subject), None)
         if found is None:
-            return _NO_USER if ours else None
+            return _NO_USER if ours or known.deleted(subject) else None
         return _NO_USER if found.disabled else found.id
 
-    def _check_rights(self, actor: Actor, scope: Scope, channel: str | None, user: str | None) -> None:
-        """Rights first: whoever has none is not told which channels and users there are."""
+    def _checked(self, actor: Actor, scope: Scope, channel: str | None, user: str | None) -> Channel | None:
+        """The channel. Rights first: whoever has none is not told which channels and users there are."""
         known = self._directory()
+        place = known.channels.get(channel) if channel is not None else None
         if actor.user is not None and not _may_mint(known, actor.user, scope, channel, user):
             raise checks.refuse(Code.FORBIDDEN, "You are not allowed to make such a token.")
-        if channel is not None and channel not in known.channels:
+        if channel is not None and place is None:
             raise checks.refuse(Code.NO_SUCH_CHANNEL, "There is no channel of that name.")
         if user is not None and known.user(user) is None:
             raise checks.refuse(Code.NOT_FOUND, "There is no user of that name.")
+        if user is not None and place is not None and not known.may_publish(user, place):
+            words = "This user may not publish there, and a token gives no more than its user has: allow them"
+            raise checks.refuse(Code.INVALID, f"{words} first, or make one to watch that names nobody.")
+        return place
 
 
 def _may_mint(known: Directory, giver: User, scope: Scope, channel: str | None, user: str | None) -> bool:
@@ -188,6 +231,29 @@ def _may_mint(known: Directory, giver: User, scope: Scope, channel: str | None, 
     if scope is Scope.ADMIN or place is None or user not in (None, current.id):
         return False
     return known.may_manage(current, place) or (user == current.id and known.may_publish(user, place))
+
+
+def _may_revoke(known: Directory, taker: User, jti: str) -> bool:
+    current, place = known.user(taker.id), _place(known, jti)
+    if current is None or current.role is Role.ADMIN:
+        return current is not None
+    if place is None:
+        return False
+    own = jti.startswith(f"{place.id}.{current.id}.") and known.may_publish(current.id, place)
+    return own or known.may_manage(current, place)
+
+
+def _place(known: Directory, jti: str) -> Channel | None:
+    """The channel for which we minted the token of this id; None: it is gone, or there was none."""
+    identity, dot, _ = jti.partition(".")
+    return next((one for one in known.channels.values() if dot and one.id == identity), None)
+
+
+def _is_of(claims: Mapping[str, Any], place: Channel, *, ours: bool) -> bool:
+    """Whether a token is for this channel, and not for an earlier one of its name."""
+    if ours and "." in claims["jti"]:
+        return bool(claims["jti"].startswith(f"{place.id}."))
+    return int(place.created_at) <= float(claims["iat"]) + (0.0 if ours else LEEWAY)
 
 
 def _header(token: str) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,10 +14,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from ingestd.accounts import checks, rights, snapshot
 from ingestd.accounts.audit import Audit
 from ingestd.accounts.database import Database
+from ingestd.accounts.directory import deleted_user
 from ingestd.accounts.model import Actor, Role, User
 from ingestd.accounts.passwords import Passwords
-from ingestd.accounts.schema import SessionRow, UserRow
+from ingestd.accounts.schema import RevocationRow, SessionRow, UserRow
 from ingestd.errors import Code, Refused
+
+_REMEMBERED = 10 * 366 * 86400.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who knew a password, and the hash that it was compared with: it is out of date once that changes."""
+
+    user: User
+    stored: str = field(repr=False)
 
 
 class Users:
@@ -84,37 +96,55 @@ class Users:
             row = await self._other(database, actor, name)
             if disabled:
                 await _keep_an_admin(database, row)
-                await _end_sessions(database, row)
             row.disabled = disabled
+            if disabled:  # last: a session that is being opened meanwhile holds on to the user as they were
+                await _end_sessions(database, row)
             action = "user.disable" if disabled else "user.enable"
             self._audit.write(database, actor, action, f"user:{name}")
 
     async def delete(self, actor: Actor, name: str) -> None:
-        """With their sessions and rights; their channels stay, owned by nobody but the admins."""
+        """With their sessions and rights; their channels stay, owned by nobody but the admins.
+
+        A token of an identity provider that names them is good for nothing, for as long as any could be.
+        """
         async with self._database.writing() as database:
             row = await self._other(database, actor, name)
             await _keep_an_admin(database, row)
             await database.delete(row)
+            await database.merge(
+                RevocationRow(jti=deleted_user(name), expires_at=self._clock() + _REMEMBERED)
+            )
             self._audit.write(database, actor, "user.delete", f"user:{name}")
 
     async def authenticate(self, name: str, password: str) -> User | None:
+        """Who this is; None: not proven."""
+        proof = await self.prove(name, password)
+        return proof.user if proof else None
+
+    async def prove(self, name: str, password: str) -> Proof | None:
         """Who this is. Wrong password, unknown name, disabled user: None, and after the same time."""
         async with self._database.reading() as database:
             row = await _find(database, name)
         right = await self._passwords.verify(row.password if row else None, password)
         if row is None or not right or row.disabled:
             return None
-        if self._passwords.outdated(row.password):
-            await self._renew(row, password)
-        return snapshot.user(row)
+        outdated = self._passwords.outdated(row.password)
+        return Proof(snapshot.user(row), await self._renew(row, password) if outdated else row.password)
 
-    async def _renew(self, row: UserRow, password: str) -> None:
-        """Hash with today's parameters, unless the password was changed meanwhile; no sign-in fails by it."""
+    async def _renew(self, row: UserRow, password: str) -> str:
+        """Hash with today's parameters, unless the password was changed meanwhile; no sign-in fails by it.
+
+        The hash that is stored now, if the password is still the same.
+        """
         stored = await self._passwords.hash(password)
         unchanged = (UserRow.id == row.id) & (UserRow.password == row.password)
         with suppress(Refused):
             async with self._database.writing(shared=False) as database:
-                await database.execute(update(UserRow).where(unchanged).values(password=stored))
+                renewing = update(UserRow).where(unchanged).values(password=stored)
+                renewed = await database.scalar(renewing.returning(UserRow.id))
+            if renewed:
+                return stored
+        return row.password
 
     async def _hashed(self, password: str) -> str:
         if fault := self._passwords.fault(password):

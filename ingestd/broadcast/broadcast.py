@@ -169,6 +169,12 @@ class Broadcast:
         self.abandoned = True
         self.stop()
 
+    def withdraw(self) -> None:
+        """Its channel is no more: it belongs to none, shows nothing any more, and ends. Raises OSError."""
+        self.delivery.withdraw()
+        self.channel = ""
+        self.abandon()
+
     def stop(self) -> None:
         """The recording is complete: end as soon as all of it stands in the playlist."""
         self.reception.finish()

@@ -47,6 +47,7 @@ class Publication:
         self._uncounted = 0  # bytes that came before there was a broadcast to count them for
         self._heard = time.monotonic()
         self._blocked = False  # it is not read, so its silence is ours
+        self._sign_due: float | None = None  # at the latest, from the server in front of us
 
     # What arrives
 
@@ -78,8 +79,17 @@ class Publication:
             self.broadcast.received += self._uncounted
             self._uncounted = 0
 
+    def alive(self, due: float) -> None:
+        """It has sent something to the server in front of us, which tells so every ``due`` seconds.
+
+        From now on this alone says whether it is silent: what we read, and when, says how far we are.
+        """
+        self._sign_due = time.monotonic() + due
+
     def silent_for(self, now: float) -> float:
         """Seconds (monotonic clock) since anything came, while it was being read."""
+        if self._sign_due is not None:
+            return max(0.0, now - self._sign_due)
         return 0.0 if self._blocked else now - self._heard
 
     # Backpressure

@@ -38,6 +38,7 @@ PENDING = Refusal(
     "The server could not yet go on with this channel's broadcast: its disk is full, or cannot be used."
     " Come back in a moment: nothing is lost.",
 )
+DELETED = Refusal(Code.FORBIDDEN, "The channel was deleted.")
 RESTARTING = Refusal(Code.RESTARTING, "The server is restarting; come back in a moment.")
 
 
@@ -222,6 +223,18 @@ class Broadcasts:
             holder.fence(Refusal(Code.CONFLICT, words))
             if holder.broadcast and holder.broadcast.open:
                 holder.broadcast.publisher_left()
+
+    def withdraw(self, channel: str) -> None:
+        """The channel is no more: its publisher goes, and no other channel of that name shows any of it.
+
+        Raises OSError, and may then be called again.
+        """
+        if holder := self._claims.get(channel):
+            holder.fence(DELETED)
+        for one in self:
+            if one.channel == channel:
+                one.withdraw()
+        self._ended = deque(one for one in self._ended if one.channel != channel)
 
     def _hold(self, publication: Publication) -> Publication:
         self._claims[publication.channel] = publication

@@ -16,6 +16,7 @@ _LIMIT = 50
 
 _EXAMPLES = """\
 ingestd audit
+ingestd audit --channel news
 ingestd audit --limit 200 --before 1234
 ingestd audit --json | jq -r '.entries[] | select(.action == "key.create") | .who'
 """
@@ -39,6 +40,7 @@ def register(commands: Commands) -> None:
         help=f"at most so many entries (default: {_LIMIT})",
     )
     command.add_argument("--before", metavar="ID", type=_count, help="only what is older than this entry")
+    command.add_argument("--channel", metavar="NAME", help="only what was done to this channel")
     command.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -50,7 +52,8 @@ def _count(text: str) -> int:
 
 
 async def _audit(accounts: Accounts, arguments: argparse.Namespace) -> None:
-    entries = await accounts.audit.list(arguments.limit, arguments.before)
+    subject = f"channel:{arguments.channel}" if arguments.channel else None
+    entries = await accounts.audit.list(arguments.limit, arguments.before, subject)
     if arguments.json:
         show.as_json({"entries": [_view(entry) for entry in entries]})
     else:

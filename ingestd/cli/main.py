@@ -19,6 +19,7 @@ _MODULES = {
     "user": "users",
     "channel": "channels",
     "key": "keys",
+    "target": "targets",
     "token": "tokens",
     "secret": "tokens",
     "audit": "audit",

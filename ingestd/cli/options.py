@@ -67,7 +67,7 @@ def _parse(text: str) -> tuple[Source, str]:
     section, dot, key = name.strip().partition(".")
     if not (found and dot) or (section, key) not in keys():
         allowed = ", ".join(".".join(source) for source in keys())
-        raise SettingsError(f"--set {text}: say SECTION.KEY=VALUE with one of: {allowed}")
+        raise SettingsError(f"--set {name}: say SECTION.KEY=VALUE with one of: {allowed}")
     return (section, key), value.strip()
 
 

@@ -44,7 +44,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     settings = settings_of(arguments)
-    if reason := unsafe(settings):
+    if reason := unsafe(settings, own_nginx=arguments.with_nginx):
         raise StartError(reason)
     log.configure(settings.log.style, settings.log.level)
     # Only here, so that "--help" need not import a web server and a database to say what there is.

@@ -109,7 +109,8 @@ async def _create(accounts: Accounts, arguments: argparse.Namespace) -> None:
     token = accounts.tokens.mint(CLI, scope, channel, seconds, user.id if user else None)
     claims = await _claims(accounts, token)
     for_what = f"{scope} {channel}" if channel else str(scope)
-    await accounts.audit.note(CLI, "token.create", f"token:{claims.id}", for_what)
+    subject = accounts.tokens.subject(claims.id)
+    await accounts.audit.note(CLI, "token.create", subject, f"token {claims.id} {scope}")
     say(f"Token {claims.id} ({for_what}), good until {show.moment(claims.expires_at)}:")
     print(token)
 

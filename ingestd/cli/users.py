@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ingestd.accounts.model import Role, User
+from ingestd.accounts.model import Role, Session, User
 from ingestd.cli import show
 from ingestd.cli.installation import CLI, Commands, Group, say, user_named
 from ingestd.cli.password import add_password, new_password
@@ -27,7 +27,9 @@ never an argument, since every user of this machine can read those.
 
 def register(commands: Commands) -> None:
     """Add the commands to the command line."""
-    group = Group(commands, "user", "people: list, create, password, role, disable, delete", _DESCRIPTION)
+    group = Group(
+        commands, "user", "people: list, create, password, role, sessions, disable, delete", _DESCRIPTION
+    )
     listing = group.add(
         "list", _list, "list everybody", "ingestd user list\ningestd user list --json | jq -r '.users[].name'"
     )
@@ -58,7 +60,26 @@ def register(commands: Commands) -> None:
     )
     _add_name(password)
     add_password(password)
+    _register_sessions(group)
     _register_changes(group)
+
+
+def _register_sessions(group: Group) -> None:
+    sessions = group.add(
+        "sessions", _sessions, "list where somebody is signed in", "ingestd user sessions alice"
+    )
+    _add_name(sessions)
+    sessions.add_argument("--json", action="store_true", help="print JSON")
+    leave = group.add(
+        "sign-out",
+        _sign_out,
+        "end somebody's sessions, all of them or one",
+        "ingestd user sign-out alice\ningestd user sign-out alice --session 0123456789abcdef",
+        "They can sign in again: 'ingestd user password' and 'ingestd user disable' prevent that, and end\n"
+        "sessions, too.\n",
+    )
+    _add_name(leave)
+    leave.add_argument("--session", metavar="ID", help="this one alone, by its id in 'ingestd user sessions'")
 
 
 def _register_changes(group: Group) -> None:
@@ -123,6 +144,39 @@ async def _password(accounts: Accounts, arguments: argparse.Namespace) -> None:
     user = await user_named(accounts, arguments.name)
     await accounts.users.set_password(CLI, user.name, new_password(arguments, user.name))
     say(f"{user.name} has a new password; their sessions have ended.")
+
+
+async def _sessions(accounts: Accounts, arguments: argparse.Namespace) -> None:
+    found = await accounts.sessions.of((await user_named(accounts, arguments.name)).id)
+    if arguments.json:
+        show.as_json({"sessions": [_session_view(one) for one in found]})
+        return
+    headings = ("SESSION", "DEVICE", "FROM", "SINCE", "LAST USED")
+    times = [(show.moment(one.created_at), show.moment(one.last_used_at)) for one in found]
+    rows = [(one.id, one.device, one.address, *both) for one, both in zip(found, times, strict=True)]
+    show.table(headings, rows)
+
+
+def _session_view(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "device": session.device,
+        "address": session.address,
+        "created_at": show.iso(session.created_at),
+        "last_used_at": show.iso(session.last_used_at),
+    }
+
+
+async def _sign_out(accounts: Accounts, arguments: argparse.Namespace) -> None:
+    user = await user_named(accounts, arguments.name)
+    if arguments.session is None:
+        await accounts.sessions.close_all(CLI, user.id)
+        say(f"{user.name} is signed out everywhere.")
+        return
+    if arguments.session not in [one.id for one in await accounts.sessions.of(user.id)]:
+        raise Refused(Refusal(Code.NOT_FOUND, f"{user.name} has no session {arguments.session}."))
+    await accounts.sessions.close(CLI, arguments.session)
+    say(f"{user.name} is signed out there.")
 
 
 async def _role(accounts: Accounts, arguments: argparse.Namespace) -> None:

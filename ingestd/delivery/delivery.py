@@ -112,6 +112,7 @@ class Delivery:
         self._slid: list[Segment] = []  # out of the playlists here, but not yet on disk
         self.spoiled = False  # a segment of this generation is damaged: it cannot go on
         self.playable = False
+        self.withdrawn = False  # not to be seen by anybody any more
         self.segments = 0  # moved into the public directory so far
         self.size = 0  # bytes of them
 
@@ -341,8 +342,20 @@ class Delivery:
         for output in self._outputs.values():
             shutil.rmtree(output.directory, ignore_errors=True)
 
+    def withdraw(self) -> None:
+        """The channel is no more: what is there, and what still comes, lies where nobody sees it, until
+        the end. Raises OSError, and may then be called again."""
+        away = self._root / "private" / self._broadcast
+        away.mkdir(parents=True, exist_ok=True)
+        if self.directory.exists():
+            self.directory.rename(away / self._broadcast)
+        self.withdrawn, self._channel_dir, self.directory = True, away, away / self._broadcast
+
     def end(self) -> None:
         """Nothing more will come: ENDLIST, and bandwidths as they were measured."""
+        if self.withdrawn:
+            shutil.rmtree(self._channel_dir, ignore_errors=True)
+            return
         self._listed = {name: one for name, one in self._listed.items() if one.media.segments}
         for listed in self._listed.values():
             listed.media.ended = True

@@ -16,6 +16,7 @@ import psutil
 
 from ingestd.doctor.finding import Check, Verdict, failed, ok, warning
 from ingestd.nginx.config import resource
+from ingestd.safety import rtmp_bind
 from ingestd.settings import Settings, default_data_dir
 
 _MIB = 1024 * 1024
@@ -112,7 +113,7 @@ def port(section: str, settings: Settings) -> Verdict:
     host, number = {
         "http": (settings.http.bind, settings.http.port),
         "hls": (settings.http.bind, settings.hls.port),
-        "rtmp": (settings.rtmp.bind or settings.http.bind, settings.rtmp.port),
+        "rtmp": (rtmp_bind(settings), settings.rtmp.port),
     }[section]
     if number == 0:
         return ok("any free one")

@@ -21,7 +21,10 @@ _GET_FULL_FFMPEG = (
     "Install an FFmpeg that was built with it: Debian's and Ubuntu's are (apt install ffmpeg); "
     "name another one with --set encoder.ffmpeg=PATH."
 )
-_GET_NGINX = "Install nginx (Debian, Ubuntu: apt install nginx libnginx-mod-rtmp), or set nginx.program."
+_GET_NGINX = (
+    "Install nginx (Debian, Ubuntu: apt install nginx libnginx-mod-rtmp libnginx-mod-stream),"
+    " or set nginx.program."
+)
 _GET_MODULE = (
     "Install it (Debian, Ubuntu: apt install libnginx-mod-rtmp), or set nginx.rtmp_module to its path."
 )

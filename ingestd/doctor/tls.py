@@ -7,21 +7,25 @@ from ingestd.doctor.programs import Missing, complaint
 from ingestd.errors import StartError
 from ingestd.nginx.certificate import read_pair
 from ingestd.nginx.config import find_stream_module
-from ingestd.safety import unsafe
+from ingestd.safety import is_loopback, rtmp_bind, unsafe
 from ingestd.settings import Settings
 
 _SOON = 14.0  # days: renewal is late by then, whoever issued the certificate
 
-_GET_STREAM = "Install it (Debian, Ubuntu: apt install libnginx-mod-stream), or set rtmp.tls_port to 0."
+_GET_STREAM = "Install it (Debian, Ubuntu: apt install libnginx-mod-stream)."
+_STREAM = "stream { limit_conn_zone $remote_addr zone=a:32k; ssl_protocols TLSv1.2; }"
+_NO_RTMP = "Stream keys can be read on the way: leave rtmp.bind out, and set rtmp.tls_port=1936 for RTMPS."
 _RENEW = "Renew it; ingestd takes up the new files by itself."
 
 
 def exposure(settings: Settings) -> Verdict:
     """Who could read along: 'ingestd up' does not start where others could."""
-    if reason := unsafe(settings):
+    if reason := unsafe(settings, own_nginx=True):
         return failed("'ingestd up' does not start like that", reason)
     http = settings.http
     if http.tls_certificate:
+        if not is_loopback(bind := rtmp_bind(settings)):
+            return warning(f"HTTPS, but RTMP on {bind} without TLS", _NO_RTMP)
         return ok("HTTPS" + (" and RTMPS" if settings.rtmp.tls_port else ""))
     return ok("without TLS, as http.insecure says" if http.insecure else "this machine only")
 
@@ -44,12 +48,10 @@ def certificate(settings: Settings) -> Verdict:
 
 
 def stream_module(settings: Settings) -> Verdict:
-    """What RTMPS needs: a module that this nginx loads, or built into it."""
-    if not settings.rtmp.tls_port:
-        return ok("not needed without RTMPS")
+    """What RTMP publishers come through: a module that this nginx loads, or built into it."""
     module = find_stream_module()
     try:
-        error = complaint(settings.nginx.program, module, "stream { ssl_protocols TLSv1.2; }")
+        error = complaint(settings.nginx.program, module, _STREAM)
     except Missing:
         return failed("cannot be asked: nginx was not found", "Install nginx first.")
     if error:

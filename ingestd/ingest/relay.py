@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
 from ingestd.broadcast.publication import Publication
 from ingestd.container.model import Fragment, InitSegment
+from ingestd.encoder.encoder import EncoderSettings
 from ingestd.errors import Code, Refusal, Refused, StartError
 from ingestd.ingest import remux
 from ingestd.ingest.session import Patience, PlainSession, Step
@@ -34,6 +34,7 @@ _EXIT_SECONDS = 2.0  # between the end of its output and its own
 _ANALYSIS_SECONDS = 3.0  # for picture and sound to begin
 _LATE_SHARE = 0.8  # of the patience with a silent publisher
 _TRIES = 5  # lives in a row that bring no media
+_UPDATES = 0.5  # seconds between two of nginx's updates (``notify_update_timeout``)
 
 _UNREADABLE = Refusal(Code.INTERNAL, "The server could not read the stream; its log says more.")
 
@@ -42,10 +43,9 @@ Still = Callable[[], Refusal | None]
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """The FFmpeg program, its scratch directory, and where nginx takes publishers (``rtmp://…/live``)."""
+    """How an FFmpeg is run, and where nginx takes publishers (``rtmp://…/live``)."""
 
-    program: str
-    scratch: Path
+    ffmpeg: EncoderSettings
     url: str
     patience: Patience
 
@@ -60,6 +60,13 @@ class Relay:
         self._settings = settings
         self._still = still
         self.left = False  # its publisher is gone
+        self._sent = "0"  # the time (ms) of what nginx has last had from its publisher
+
+    def heard(self, sent: str) -> None:
+        """nginx tells of what time the last is that it has had: whether its publisher sends, read or not."""
+        if sent != self._sent:
+            self._sent = sent
+            self.publication.alive(_UPDATES)
 
     def leave(self) -> None:
         """Its publisher is gone: what is on the way still comes."""
@@ -91,10 +98,12 @@ class Relay:
         """One FFmpeg from start to end: why it was ended, and whether somebody else killed it."""
         where = self._settings
         child = await Child.start(
-            remux.argv(where.program, f"{where.url}/{self.name}", self._analysis),
+            remux.argv(where.ffmpeg.program, f"{where.url}/{self.name}", self._analysis),
             name=self.name,
-            cwd=where.scratch,
+            cwd=where.ffmpeg.scratch,
             on_line=life.line,
+            nice=where.ffmpeg.nice,
+            memory=where.ffmpeg.memory,
         )
         tasks = Tasks(f"relay/{self.name}")
         reader = tasks.spawn(life.carry(child), "read")
@@ -127,7 +136,8 @@ class Relay:
             if self.left and life.silent_for() >= _DRAIN_SECONDS:
                 return None
             if not self.left and (late := life.overdue()):
-                return late
+                # it sends, and nginx-rtmp passes nothing of it on
+                return remux.CODECS if self._sent != "0" and self.publication.broadcast is None else late
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):

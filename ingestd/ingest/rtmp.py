@@ -42,8 +42,9 @@ log = structlog.get_logger("ingestd.rtmp")
 _BODY = 16 * 1024  # bytes of a callback
 _JOIN_SECONDS = 5.0  # until the relay plays: nginx has no patience for more than ten in all
 _LOOK = 0.1  # seconds between two looks whether the one before is silent
-_MARGIN = 1.0  # seconds beyond the silence itself, in which what a ghost sent last may still come
+_MARGIN = 1.5  # seconds beyond the silence itself, until nginx has told what a ghost sent last
 _LONGEST_WAIT = 4.5  # seconds
+_REMEMBERED = 300.0  # seconds for which it is told why a publisher was turned away
 
 _TOO_MANY = Refusal(Code.TOO_MANY, "Too many wrong stream keys came from this address. Wait a minute.")
 _UNKNOWN = Refusal(Code.NOT_FOUND, "There is no such stream.")
@@ -85,7 +86,6 @@ class Rtmp:
         silent_after: float,
         used: Callable[[str, str], None] = lambda _key, _address: None,
     ) -> None:
-        self.refused: dict[str, Refusal] = {}  # channel: why the last publisher was turned away
         self._broadcasts = broadcasts
         self._gate = gate
         self._failures = failures
@@ -94,8 +94,9 @@ class Rtmp:
         self._silent_after = silent_after
         self._used = used
         self._publishers: dict[str, _Publisher] = {}  # by nginx's number of the connection
-        self._asking: set[str] = set()  # of these connections, too: they wait to be let in
+        self._asking: dict[str, object] = {}  # by that number, too, calls of those that wait to be let in
         self._relays: dict[str, Relay] = {}  # by the stream's name
+        self._refused: dict[str, tuple[Refusal, float]] = {}  # by channel: the last one, and when
         self._tasks = Tasks("rtmp")
         self._calls: dict[str, Callable[[Form], Awaitable[Response]]] = {
             "publish": self._publish,
@@ -122,9 +123,20 @@ class Rtmp:
         if newest and newest.open and measured:
             by_rtmp = any(one.admitted.channel.name == channel for one in self._publishers.values())
             return {"kind": "rtmp" if by_rtmp else "websocket", **measured.facts()}
-        if refusal := self.refused.get(channel):
+        if refusal := self._turned_away(channel):
             return {"kind": "rtmp", **_NOTHING, "advice": [refusal.message]}
         return None
+
+    def _turned_away(self, channel: str) -> Refusal | None:
+        """Why the last publisher was, as long as that is news, and true."""
+        refusal, noted = self._refused.get(channel, (None, 0.0))
+        if refusal is None or time.monotonic() - noted > _REMEMBERED:
+            return None
+        return None if refusal.code is Code.CONFLICT and not self._taken(channel) else refusal
+
+    def _taken(self, channel: str) -> bool:
+        refusal = self._broadcasts.refusal(channel)
+        return refusal is not None and refusal.code is Code.CONFLICT
 
     async def close(self) -> None:
         """End every relay; nginx is told at the next update."""
@@ -150,14 +162,15 @@ class Rtmp:
         admitted = self._admit(form.get("name", ""), address)
         if isinstance(admitted, Refusal):
             return self._turn_away(admitted, address, "")
-        self._asking.add(client)
+        call = self._asking[client] = object()
         try:
-            publisher = await self._take(admitted, form)
+            publisher = await self._take(admitted, form, call)
         except Refused as error:
             return self._turn_away(error.refusal, address, admitted.channel.name)
         finally:
-            self._asking.discard(client)
-        self.refused.pop(admitted.channel.name, None)
+            if self._asking.get(client) is call:  # after a restart of nginx the number may be another's
+                del self._asking[client]
+        self._refused.pop(admitted.channel.name, None)
         if admitted.key:
             self._used(admitted.key, address)
         return Response(status_code=302, headers={"Location": publisher.relay.name})
@@ -179,12 +192,13 @@ class Rtmp:
         publisher = self._known(form)
         if publisher is None:
             return _refuse(_UNKNOWN)
+        publisher.relay.heard(form.get("timestamp", "0"))
         refusal = self._gate.still(publisher.admitted)
         return _refuse(refusal) if refusal else Response()
 
     async def _done(self, form: Form) -> Response:
         """The publisher is gone, in whatever way: its broadcast waits for it."""
-        self._asking.discard(form.get("clientid", ""))
+        self._asking.pop(form.get("clientid", ""), None)
         if publisher := self._known(form):
             publisher.relay.leave()
         return Response()
@@ -205,11 +219,11 @@ class Rtmp:
             self._failures.failed(now, name)
         return admitted
 
-    async def _take(self, admitted: Admitted, form: Form) -> _Publisher:
+    async def _take(self, admitted: Admitted, form: Form, call: object) -> _Publisher:
         """Its claim on the channel, and a relay that waits for its first frame. Raises :class:`Refused`."""
         publication = await self._claim(admitted.channel)
         client = form.get("clientid", "")
-        if client not in self._asking:
+        if self._asking.get(client) is not call:
             publication.close()
             raise Refused(_GONE)
         name = f"{admitted.channel.name}-{secrets.token_hex(8)}"
@@ -232,12 +246,11 @@ class Rtmp:
         """
         deadline = time.monotonic() + min(_LONGEST_WAIT, self._silent_after + _MARGIN)
         while time.monotonic() < deadline:
-            refusal = self._broadcasts.refusal(channel.name)
-            if refusal is None or refusal.code is not Code.CONFLICT:
+            if not self._taken(channel.name):
                 break
             await asyncio.sleep(_LOOK)
-        mine = [one for one in self._publishers.values() if one.admitted.channel.name == channel.name]
-        takeover = any(one.relay.left for one in mine)
+        mine = [one for one in self._relays.values() if one.publication.channel == channel.name]
+        takeover = any(one.left and one.publication.verdict is None for one in mine)
         return self._broadcasts.claim(channel.name, channel.title, takeover)
 
     async def _attend(self, publisher: _Publisher) -> None:
@@ -271,7 +284,7 @@ class Rtmp:
     def _note(self, channel: str, refusal: Refusal) -> None:
         self._broadcasts.totals.refusals[refusal.code.value] += 1
         if channel:
-            self.refused[channel] = refusal
+            self._refused[channel] = refusal, time.monotonic()
 
 
 def _form(body: bytes) -> Form:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from ingestd.errors import StartError
@@ -37,15 +38,18 @@ def read_pair(chain: Path, key: Path) -> Pair:
     texts = [_read(chain), _read(key)]
     try:
         first = x509.load_pem_x509_certificates(texts[0])[0]
-    except ValueError as error:
-        raise StartError(f"http.tls_certificate: {chain} holds no certificate in PEM ({error}).") from None
+        public, expires = _public(first.public_key()), first.not_valid_after_utc
+    except (ValueError, UnsupportedAlgorithm) as error:
+        words = f"http.tls_certificate: {chain} holds no certificate in PEM that can be used ({error})."
+        raise StartError(words) from None
     try:
-        secret = load_pem_private_key(texts[1], password=None)
-    except (ValueError, TypeError):  # TypeError: it is encrypted
-        raise StartError(f"http.tls_key: {key} holds no private key in PEM without a password.") from None
-    if _public(secret.public_key()) != _public(first.public_key()):
+        secret = _public(load_pem_private_key(texts[1], password=None).public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: it is encrypted
+        words = f"http.tls_key: {key} holds no private key in PEM, without a password, that can be used."
+        raise StartError(words) from None
+    if secret != public:
         raise StartError(f"http.tls_key: {key} is not the key of the certificate in {chain}.")
-    return Pair(b"\n".join(texts), first.not_valid_after_utc)
+    return Pair(b"\n".join(texts), expires)
 
 
 def _read(path: Path) -> bytes:

@@ -28,6 +28,8 @@ class NginxValues:
     hls: Path
     rtmp_module: Path
     rtmp_listen: str  # address:port, for publishers
+    rtmp_inner: str  # address:port on loopback, where nginx hands them to itself
+    rtmp_relay: str  # address:port on loopback, for ingestd's relays
     rtmp_internal: str  # address:port, for encoders
     rtmp_publishers: str  # address or network from which encoders push
     callbacks: str  # http://address:port/path, in which a secret stands
@@ -35,13 +37,15 @@ class NginxValues:
     hls_listen: str  # address:port
     http_address: str  # ingestd's, as nginx reaches it
     segment_ms: int
-    connections: int = 4096
-    rtmp_relay: str = ""  # a whole directive, or nothing where ``rtmp_listen`` takes 127.0.0.1 as well
+    connections: int = 8192
+    rtmp_of_one: int = 16  # connections of publishers from one address
+    rtmp_of_all: int = 512  # and from all
     user: str = ""  # a whole directive, or nothing where nginx is not started as root
     certificate: Path | None = None  # chain and key in one file, which the workers can read: TLS
-    stream_module: Path | None = None  # None: not needed, or built into nginx
+    redirect_listen: str = ""  # address:port of plain HTTP, which is sent on to HTTPS
+    redirect_port: str = ""  # there; with its colon, empty where it is HTTPS's own
+    stream_module: Path | None = None  # None: built into nginx
     rtmps_listen: str = ""  # address:port; takes a certificate
-    rtmps_inner: str = ""  # address:port on loopback, between TLS and RTMP
     trusted_proxies: tuple[str, ...] = _LOOPBACK  # networks
     hls_rate: int = 100  # requests a second from one address
     hls_burst: int = 200  # so many at once

@@ -1,7 +1,9 @@
-"""Which channels are private, said to nginx by files: it looks before it serves anything.
+"""Which channels everybody may watch, said to nginx by files: it looks before it serves anything.
 
-``<hls>/guarded/<channel>`` is an empty file for each private channel. A public one so costs nginx a
-look at its directory and us nothing, and plays on when we are dead.
+``<hls>/open/<channel>`` is an empty file for each channel that is public. A public one so costs nginx a
+look at its directory and us nothing, and plays on when we are dead. Every other name is private: a channel
+that was made so, one that was deleted, and all of them before anything was said. Of those nginx asks us,
+file by file. To close a channel is to delete a file, which a full disk does not hinder.
 """
 
 from __future__ import annotations
@@ -10,26 +12,27 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-_DIRECTORY = "guarded"
-_SAID = ".said"  # no channel's name begins with a dot
+_DIRECTORY = "open"
 
 
-def write_guards(hls_root: Path, private: Collection[str]) -> None:
-    """Guard these channels (slugs) and no others; when this returns, nginx does. Raises OSError.
+def close_all_but(hls_root: Path, public: Collection[str]) -> None:
+    """Serve no other channel (slug) to everybody; when this returns, nginx does not. Raises OSError.
 
-    It fails closed: guards are made before others are taken away, they survive a power cut, and until
-    this was called for the first time nginx serves nothing.
+    It survives a power cut.
     """
     directory = hls_root / _DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
-    there, wanted = {path.name for path in directory.iterdir()}, {*private, _SAID}
-    if there == wanted:
-        return
-    for name in sorted(wanted - there, reverse=True):  # the sign that all is said comes last: "." is least
+    if unwanted := {path.name for path in directory.iterdir()} - {*public}:
+        for name in unwanted:
+            (directory / name).unlink(missing_ok=True)
+        _to_disk(directory)
+
+
+def open_all(hls_root: Path, public: Collection[str]) -> None:
+    """Serve these channels to everybody. Raises OSError."""
+    directory = hls_root / _DIRECTORY
+    for name in {*public} - {path.name for path in directory.iterdir()}:
         (directory / name).touch()
-    for name in there - wanted:
-        (directory / name).unlink(missing_ok=True)
-    _to_disk(directory)
 
 
 def _to_disk(directory: Path) -> None:

@@ -11,19 +11,21 @@ from ingestd.errors import StartError
 from ingestd.nginx.certificate import Certificate
 from ingestd.nginx.config import NginxValues, find_rtmp_module, find_stream_module, render
 from ingestd.nginx.server import Nginx, free_port, worker_group, worker_user
+from ingestd.safety import rtmp_bind
 from ingestd.settings import Settings
 
+_HTTPS = 443
 _TRIES = 5  # with port 0: another program may take the port between our look and nginx's
-_WITH_LOOPBACK = (LOOPBACK, "0.0.0.0", "")  # listening there, nginx takes our relays' connections as well
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """nginx's: of HTTP, of RTMP publishers, and of the encoders."""
+    """nginx's: of HTTP, of RTMP publishers, of the encoders, and of our relays."""
 
     hls: int
     rtmp: int
     internal: int
+    relay: int
 
 
 class Launch:
@@ -39,11 +41,15 @@ class Launch:
         settings, tries = self._settings, _TRIES
         where = (
             (settings.http.bind, settings.hls.port, "--hls-port"),
-            (self._public, settings.rtmp.port, "--rtmp-port"),
+            (rtmp_bind(settings), settings.rtmp.port, "--rtmp-port"),
             (LOOPBACK, settings.rtmp.internal_port, "--set rtmp.internal_port=N"),
+            (LOOPBACK, settings.rtmp.relay_port, "--set rtmp.relay_port=N"),
         )
-        rtmps = (self._public, settings.rtmp.tls_port, "--set rtmp.tls_port=N")
-        for host, port, flag in (*where, rtmps):
+        tls = (
+            (self._public, settings.rtmp.tls_port, "--set rtmp.tls_port=N"),
+            (settings.http.bind, settings.http.redirect_port, "--set http.redirect_port=N"),
+        )
+        for host, port, flag in (*where, *tls):
             if port:
                 bind(host, port, flag).close()
         while True:
@@ -53,7 +59,7 @@ class Launch:
                 await nginx.start()
             except StartError:
                 tries -= 1
-                if tries == 0 or (all(port for _, port, _ in where) and not settings.rtmp.tls_port):
+                if tries == 0:
                     raise
             else:
                 return nginx, ports
@@ -74,8 +80,9 @@ class Launch:
             config,
             [
                 (reachable(settings.http.bind), ports.hls),
-                (LOOPBACK, ports.rtmp),
+                (reachable(rtmp_bind(settings)), ports.rtmp),
                 (LOOPBACK, ports.internal),
+                (LOOPBACK, ports.relay),
             ],
             settings.nginx.stop_timeout,
             hang_timeout=settings.nginx.hang_timeout,
@@ -102,12 +109,14 @@ class Launch:
             )
         http = authority(reachable(own_bind(settings)), http_port)
         rtmps, rate = settings.rtmp.tls_port, settings.hls.max_requests
+        redirect = settings.http.redirect_port
         return NginxValues(
             directory=directory,
             hls=hls,
             rtmp_module=module,
-            rtmp_listen=authority(self._public, ports.rtmp),
-            rtmp_relay="" if self._public in _WITH_LOOPBACK else f"listen {LOOPBACK}:{ports.rtmp};",
+            rtmp_listen=authority(rtmp_bind(settings), ports.rtmp),
+            rtmp_inner=f"{LOOPBACK}:{free_port(LOOPBACK)}",
+            rtmp_relay=f"{LOOPBACK}:{ports.relay}",
             rtmp_internal=f"{LOOPBACK}:{ports.internal}",
             rtmp_publishers=LOOPBACK,
             callbacks=f"http://{http}/internal/{self._secret}/rtmp",
@@ -117,9 +126,10 @@ class Launch:
             segment_ms=round(settings.hls.segment * 1000),
             user=user,
             certificate=certificate.copy if certificate else None,
-            stream_module=find_stream_module() if rtmps else None,
+            redirect_listen=authority(settings.http.bind, redirect) if redirect else "",
+            redirect_port="" if ports.hls == _HTTPS else f":{ports.hls}",
+            stream_module=find_stream_module(),
             rtmps_listen=authority(self._public, rtmps) if rtmps else "",
-            rtmps_inner=f"{LOOPBACK}:{free_port(LOOPBACK)}" if rtmps else "",
             trusted_proxies=settings.http.trusted_proxies,
             **({"hls_rate": rate, "hls_burst": 2 * rate} if rate else {"unlimited": ("0.0.0.0/0", "::/0")}),
         )

@@ -4,24 +4,35 @@ Whoever owns a channel chooses an address that this server then connects to: wit
 reaches what only the inside of its network should. So every address that a host name stands for
 has to be public; this is looked at when a target is stored, and again at each connect, which goes
 to the very addresses that were found good (a name may point elsewhere by then: DNS rebinding).
-Pure, but for the resolver, which is handed in.
+Nor may it be this machine itself, whatever address it has. Pure: who knows names and this machine's
+addresses is handed in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from ingestd.errors import Code, Refusal, Refused
 
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port in, addresses out; raises OSError when it does not know the host."""
+Resolver = Callable[[str], Awaitable[Sequence[str]]]
+"""A host in, addresses out; raises OSError when it does not know the host."""
+
+Own = Callable[[], Collection[str]]
+"""The addresses that this machine has now."""
 
 _PORTS = {"rtmp": 1935, "rtmps": 443}
+_LONGEST = 253  # characters in the name of a host
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
+# What Python calls global is all that it does not know to be something else. This is what IANA gives out;
+# the rest (site-local, IPv4-compatible, translation within a network, ...) leads inside or nowhere.
+_GLOBAL = (ip_network("2000::/3"), _NAT64)
+_PROTOCOLS = ip_network("192.0.0.0/24")  # RFC 6890; of which Python 3.11 knows a part
+_LABEL = re.compile(r"[\w-]{1,63}", re.ASCII)
+_IPV6 = re.compile(r"[0-9a-f:.]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ def parse(url: str) -> Address:
         raise _refused("This is not an address.") from None
     if parts.scheme not in _PORTS:
         raise _refused("The address has to begin with rtmp:// or rtmps://.")
-    if not host or not re.fullmatch(r"[\w.:-]{1,253}", host, re.ASCII) or port == 0:
+    if not host or not _is_host(host) or port == 0:
         raise _refused("The address names no host.")
     if "@" in parts.netloc or "?" in url or "#" in url:
         raise _refused("The address holds more than host and application; what is secret belongs in the key.")
@@ -61,33 +72,46 @@ def parse(url: str) -> Address:
     )
 
 
-async def reachable(address: Address, allow: Sequence[str], resolve: Resolver) -> list[str]:
+def _is_host(host: str) -> bool:
+    """A name as DNS takes it, or an address."""
+    if ":" in host:
+        return _IPV6.fullmatch(host) is not None
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= _LONGEST and all(_LABEL.fullmatch(label) for label in labels)
+
+
+async def reachable(address: Address, allow: Sequence[str], resolve: Resolver, own: Own) -> list[str]:
     """The addresses to connect to, every one of which is allowed.
 
     ``allow``: networks and host names that need not be public. Raises :class:`Refused` for a host
     that stands for one address too many, OSError when it is not known (now).
     """
-    found = [_plain(text) for text in await resolve(address.host, address.port)]
+    found = [_plain(text) for text in await resolve(address.host)]
     if not found:
         raise OSError("the host has no address")
     if address.host.lower() not in {entry.lower() for entry in allow}:
+        here = {_plain(text) for text in own()}
         for one in found:
-            if not (_is_public(one) or _is_within(one, allow)):
-                raise _refused(
-                    f"{address.host} is an address inside of a network, not a public one."
-                    " The setting push.allow makes exceptions."
-                )
+            if _is_within(one, allow):
+                continue
+            if not _is_public(one):
+                words = "is an address inside of a network, not a public one"
+            elif not here.isdisjoint((one, *_within(one))):
+                words = "is this server itself"
+            else:
+                continue
+            raise _refused(f"{address.host} {words}. The setting push.allow makes exceptions.")
     return [str(one) for one in found]
 
 
-async def check(url: str, allow: Sequence[str], resolve: Resolver) -> None:
+async def check(url: str, allow: Sequence[str], resolve: Resolver, own: Own) -> None:
     """What is to be stored as a target's address: raises :class:`Refused`.
 
     A host that is not known passes: it is looked at again whenever it is to be connected to.
     """
     address = parse(url)
     try:
-        await reachable(address, allow, resolve)
+        await reachable(address, allow, resolve, own)
     except OSError:
         return
 
@@ -101,7 +125,12 @@ def _plain(text: str) -> IPv4Address | IPv6Address:
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    return all(one.is_global and not one.is_multicast for one in (address, *_within(address)))
+    if isinstance(address, IPv6Address) and not any(address in network for network in _GLOBAL):
+        return False
+    return all(
+        one.is_global and not one.is_multicast and one not in _PROTOCOLS
+        for one in (address, *_within(address))
+    )
 
 
 def _within(address: IPv4Address | IPv6Address) -> list[IPv4Address]:

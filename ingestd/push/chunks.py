@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from ingestd.push.amf import Malformed
 
 CHUNK = 4096  # bytes of a message in one of our chunks; what OBS uses
-_LARGEST = 64 * 1024  # bytes of a message that we take: a server has little to say to a publisher
+SMALLEST = 128  # bytes in a chunk of the other side, which it begins with; less costs us more than it says
+_LARGEST = 16 * 1024  # bytes of a message that we take: a server has little to say to a publisher
 _CHANNELS = 64
 _EXTENDED = 0xFFFFFF
 _HEADERS = (11, 7, 3, 0)  # bytes of a message header, by format
@@ -40,23 +41,23 @@ def write(message: Message, channel: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """What a chunk stream's next header may leave out, and the message under way."""
+    """What a chunk stream's next header may leave out."""
 
     time: int = 0
     size: int = 0
     kind: int = 0
     stream: int = 0
     extended: bool = False
-    data: bytes = b""
 
 
 class Reader:
     """Bytes in, messages out. The size of the other side's chunks is ``chunk``."""
 
     def __init__(self) -> None:
-        self.chunk = 128
+        self.chunk = SMALLEST
         self._buffer = bytearray()
         self._channels: dict[bytes, _Channel] = {}
+        self._partial: dict[bytes, bytearray] = {}  # messages under way
 
     def feed(self, data: bytes) -> None:
         self._buffer += data
@@ -80,18 +81,24 @@ class Reader:
             return None
         name = bytes([buffer[0] & 63]) + bytes(buffer[1:start])
         header = bytes(buffer[start : start + _HEADERS[form]])
+        data = self._partial.get(name, bytearray())
+        if data and form != 3:
+            raise Malformed("a message that begins within another")
         fields = _fields(self._channels.get(name, _Channel()), form, header)
         start += _HEADERS[form] + 4 * fields.extended
-        piece = min(self.chunk, fields.size - len(fields.data))
+        piece = min(self.chunk, fields.size - len(data))
         if len(buffer) < start + piece:
             return None
         if fields.extended:
             fields = replace(fields, time=int.from_bytes(buffer[start - 4 : start], "big"))
-        data = fields.data + buffer[start : start + piece]
+        data += buffer[start : start + piece]
         del buffer[: start + piece]
-        complete = len(data) == fields.size
-        self._remember(name, replace(fields, data=b"" if complete else data))
-        return Message(fields.kind, data, fields.time, fields.stream) if complete else True
+        self._remember(name, fields)
+        if len(data) < fields.size:
+            self._partial[name] = data
+            return True
+        self._partial.pop(name, None)
+        return Message(fields.kind, bytes(data), fields.time, fields.stream)
 
     def _remember(self, name: bytes, channel: _Channel) -> None:
         self._channels[name] = channel
@@ -101,8 +108,6 @@ class Reader:
 
 def _fields(before: _Channel, form: int, header: bytes) -> _Channel:
     """What holds for the chunk; times are not added up, for nobody needs those that we are sent."""
-    if before.data and form != 3:
-        raise Malformed("a message that begins within another")
     found = before
     if form < 3:
         time = int.from_bytes(header[:3], "big")

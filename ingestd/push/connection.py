@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import ssl
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from ingestd.push.allowed import Address
 from ingestd.push.flv import Tag
@@ -17,24 +16,12 @@ from ingestd.push.rtmp import Publisher
 CONNECT_SECONDS = 10.0  # for each of: TCP and TLS, all of RTMP's handshake
 STALL_SECONDS = 15.0  # in which the other side has to take something
 _CLOSE_SECONDS = 2.0
-_READ = 64 * 1024
+_READ = 4 * 1024  # little, so that no answer to it takes long
 _BUFFER = 256 * 1024  # bytes that wait for the other side before nothing more is taken
-
-# of its own: a resolver that does not answer keeps nobody else's threads
-_LOOKUPS = ThreadPoolExecutor(2, "push-dns")
 
 
 class Closed(OSError):
     """The other side has closed the connection."""
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """The system's answer: every address of a host; raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(
-        _LOOKUPS, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    )
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
 class Connection:
@@ -76,8 +63,8 @@ class Connection:
         data = await self._reader.read(_READ)
         if not data:
             raise Closed("closed")
-        if answer := self._publisher.receive(data):
-            self._writer.write(answer)
+        if answer := self._publisher.receive(data, time.monotonic()):
+            await self._write(answer)
 
     async def listen(self) -> None:
         """Answer what the other side asks, until it ends: always by an exception."""
@@ -87,19 +74,28 @@ class Connection:
     async def send(self, tag: Tag) -> int:
         """Send one tag; the bytes it took. TimeoutError when the other side takes nothing any more."""
         data = self._publisher.media(tag.kind, tag.time, tag.data)
+        await self._write(data)
+        return len(data)
+
+    async def _write(self, data: bytes) -> None:
+        """What the other side does not take fills no memory of ours; TimeoutError in the end."""
+        if self._writer.is_closing():  # reset by the other side: uvloop calls it a mistake to write then
+            raise Closed("closed")
         self._writer.write(data)
         async with asyncio.timeout(STALL_SECONDS):
             await self._writer.drain()
-        return len(data)
 
     async def close(self) -> None:
         """Say that this was all, as far as the other side still listens."""
-        with contextlib.suppress(OSError):
-            self._writer.write(self._publisher.end())
-            self._writer.close()
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._writer.wait_closed()
-        self._writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError):
+                if not self._writer.is_closing():
+                    self._writer.write(self._publisher.end())
+                self._writer.close()
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()
 
 
 async def _dial(

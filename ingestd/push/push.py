@@ -19,10 +19,11 @@ from ingestd.accounts.model import Target
 from ingestd.broadcast.lifecycle import State as BroadcastState
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.errors import Code, Refusal, Refused, StartError
-from ingestd.push.allowed import Resolver, parse, reachable
+from ingestd.push.allowed import Own, Resolver, parse, reachable
 from ingestd.push.amf import Malformed
-from ingestd.push.connection import CONNECT_SECONDS, Closed, Connection
+from ingestd.push.connection import Closed, Connection
 from ingestd.push.follow import Follow, Piece, Playlist
+from ingestd.push.lookup import Unanswered
 from ingestd.push.pour import Pour
 from ingestd.push.remux import RemuxFailed
 from ingestd.push.rtmp import Rejected
@@ -70,13 +71,14 @@ class Live(Protocol):
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What holds for every push. ``secret`` gives the key of a target (its id); ``allow`` are networks
-    and host names that need not be public."""
+    and host names that need not be public; ``resolver`` looks up hosts for a channel."""
 
     broadcasts: Callable[[], Iterable[Live]]
     secret: Callable[[str], str]
     encoder: EncoderSettings
     allow: Sequence[str]
-    resolve: Resolver
+    resolver: Callable[[str], Resolver]
+    own: Own
     tls: ssl.SSLContext
 
 
@@ -160,7 +162,8 @@ class Push:
                 self._life.hopeless(refused.refusal.message, time.monotonic())
                 return self._note()
             except (OSError, Rejected, Malformed, RemuxFailed, StartError) as error:
-                delay = self._life.broke(explain(error), time.monotonic(), random.random())
+                counts = not isinstance(error, Unanswered)
+                delay = self._life.broke(explain(error), time.monotonic(), random.random(), counts=counts)
                 self._note()
             else:
                 return self._on(Event.OVER)
@@ -175,8 +178,7 @@ class Push:
         """One connection, until all of the broadcast was sent; raises what ended it before."""
         terms, target = self._terms, self.target
         address = parse(target.url)
-        async with asyncio.timeout(CONNECT_SECONDS):
-            ips = await reachable(address, terms.allow, terms.resolve)
+        ips = await reachable(address, terms.allow, terms.resolver(target.channel), terms.own)
         connection = await Connection.open(address, ips, self._key(), terms.tls)
         try:
             self._on(Event.ACCEPTED)
@@ -232,6 +234,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
     (Closed, "the other side closed the connection; if it does so at once, check the key."),
     (ssl.SSLCertVerificationError, "the TLS certificate of the other side is not valid for this host."),
     (ssl.SSLError, "TLS with the other side failed."),
+    (Unanswered, "the name of the host cannot be looked up just now."),
     (socket.gaierror, "the name of the host is not known."),
     (TimeoutError, "the other side does not answer."),
     (ConnectionRefusedError, "nobody listens at this address."),

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from ingestd.accounts.model import Target
 from ingestd.encoder.encoder import EncoderSettings
-from ingestd.push.allowed import Resolver
-from ingestd.push.connection import resolve as system_resolve
+from ingestd.push.allowed import Own, Resolver
+from ingestd.push.lookup import own_addresses
 from ingestd.push.push import Live, Push, Terms
 from ingestd.push.state import PushState
 from ingestd.tasks import Tasks
@@ -34,7 +34,7 @@ class Pushes:
     """Keeps a push for every target that is enabled.
 
     ``targets`` tells those that there are now; ``secret`` the key of one, asked for at each connect
-    and not kept. ``allow`` is the setting ``push.allow``.
+    and not kept. ``allow`` is the setting ``push.allow``; ``resolver`` looks up hosts for a channel.
     """
 
     def __init__(
@@ -43,15 +43,16 @@ class Pushes:
         targets: Callable[[], Sequence[Target]],
         secret: Callable[[str], str],
         encoder: EncoderSettings,
+        resolver: Callable[[str], Resolver],
         allow: Sequence[str] = (),
         *,
-        resolve: Resolver = system_resolve,
+        own: Own = own_addresses,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._broadcasts = broadcasts
         self._targets = targets
         context = tls or ssl.create_default_context()
-        self._terms = Terms(lambda: broadcasts, secret, encoder, tuple(allow), resolve, context)
+        self._terms = Terms(lambda: broadcasts, secret, encoder, tuple(allow), resolver, own, context)
         self._pushes: dict[str, tuple[Push, Tasks]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._tasks = Tasks("pushes")

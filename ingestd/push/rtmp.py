@@ -12,8 +12,9 @@ import struct
 from collections.abc import Sequence
 from enum import Enum, auto
 
+from ingestd.push.allowance import Allowance
 from ingestd.push.amf import Malformed, Value, decode, encode
-from ingestd.push.chunks import CHUNK, Message, Reader, write
+from ingestd.push.chunks import CHUNK, SMALLEST, Message, Reader, write
 
 AUDIO, VIDEO, DATA = 8, 9, 18  # kinds of messages, and of FLV's tags
 _SET_CHUNK, _ACK, _CONTROL, _ACK_WINDOW, _COMMAND = 1, 3, 4, 5, 20
@@ -21,6 +22,8 @@ _PING, _PONG = 6, 7
 _HANDSHAKE = 1536
 _WINDOW = 2_500_000  # bytes after which the other side acknowledges
 _LARGEST_CHUNK = 0xFFFFFF
+_RATE, _BURST = 16 * 1024, 32 * 1024  # bytes a second that the other side may say, and at once
+_MESSAGE = 64  # bytes as which a message counts beside its own: what it costs to read it
 _ON_PROTOCOL, _ON_CONNECTION, _ON_STREAM, _ON_DATA, _ON_VIDEO, _ON_AUDIO = 2, 3, 8, 5, 6, 4
 _CONNECT, _RELEASE, _FC_PUBLISH, _CREATE, _PUBLISH, _FC_UNPUBLISH, _DELETE = range(1, 8)
 
@@ -46,7 +49,11 @@ class _Phase(Enum):
 
 class Publisher:
     """One connection. Send what :meth:`begin` and :meth:`receive` return; once :attr:`accepted`,
-    :meth:`media` makes messages of tags. Raises :class:`Rejected` and :class:`Malformed`."""
+    :meth:`media` makes messages of tags. Raises :class:`Rejected` and :class:`Malformed`.
+
+    A server has little to say to a publisher. One that says a lot would keep us busy with nothing:
+    what it may say a second is bounded, and times are handed in (``now``: monotonic seconds).
+    """
 
     def __init__(self, app: str, tc_url: str, key: str, chance: bytes) -> None:
         """``chance``: 1528 random bytes for the handshake."""
@@ -61,6 +68,7 @@ class Publisher:
         self._phase = _Phase.HANDSHAKE
         self._greeting = bytearray()
         self._reader = Reader()
+        self._allowance = Allowance(_RATE, _BURST)
         self._stream = 0
         self._window = 0  # bytes that we may take before the other side wants to hear of it
         self._received = 0
@@ -73,21 +81,26 @@ class Publisher:
     def begin(self) -> bytes:
         return b"\x03" + bytes(8) + self._chance
 
-    def receive(self, data: bytes) -> bytes:
+    def receive(self, data: bytes, now: float) -> bytes:
         """What to answer to these bytes."""
+        self._allowance.take(len(data), now)
+        return self._receive(data, now)
+
+    def _receive(self, data: bytes, now: float) -> bytes:
         self._received += len(data)
         if self._phase is _Phase.HANDSHAKE:
-            return self._greet(data)
+            return self._greet(data, now)
         self._reader.feed(data)
         answers = []
         while message := self._reader.next():
+            self._allowance.take(_MESSAGE, now)
             answers.append(self._answer(message))
         if self._window and self._received - self._acknowledged >= self._window // 2:
             self._acknowledged = self._received
             answers.append(_protocol(_ACK, struct.pack(">I", self._received & 0xFFFFFFFF)))
         return b"".join(answers)
 
-    def _greet(self, data: bytes) -> bytes:
+    def _greet(self, data: bytes, now: float) -> bytes:
         """S0, S1 and S2; then C2, which is S1 again, and the first command."""
         self._greeting += data
         if self._greeting[0] != 3:
@@ -101,14 +114,14 @@ class Publisher:
         self._received -= len(rest)  # counted when it is read as what it is
         chunk = _protocol(_SET_CHUNK, struct.pack(">I", CHUNK))
         first = echo + chunk + _command("connect", _CONNECT, self._connect)
-        return first + (self.receive(rest) if rest else b"")
+        return first + (self._receive(rest, now) if rest else b"")
 
     def _answer(self, message: Message) -> bytes:
         data = message.data
         match message.kind:
             case 1 if len(data) >= 4:
                 size = int.from_bytes(data[:4], "big")
-                if not 1 <= size <= _LARGEST_CHUNK:
+                if not SMALLEST <= size <= _LARGEST_CHUNK:
                     raise Malformed("an impossible size of chunks")
                 self._reader.chunk = size
             case 4 if len(data) >= 6 and int.from_bytes(data[:2], "big") == _PING:

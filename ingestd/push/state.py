@@ -55,6 +55,7 @@ SENTENCES: dict[State, str] = {
 
 _BASE, _CAP = 1.0, 30.0  # seconds between two tries, at first and at most
 _HOPELESS_AFTER = 10  # tries in a row of which none held: about two and a half minutes
+_UNCOUNTED = 5.0  # seconds until the next try, where the other side has not even been asked
 _HELD = 10.0  # seconds after which a connection counts as one that works
 _MEASURED = 5.0  # seconds over which bitrate and speed are taken
 
@@ -102,9 +103,15 @@ class Life:
             self.connections += 1
         self._accepted = now if event is Event.ACCEPTED else None
 
-    def broke(self, trouble: str, now: float, random: float) -> float | None:
-        """A try failed, or a connection broke; seconds until the next try, None: there is none."""
+    def broke(self, trouble: str, now: float, random: float, *, counts: bool = True) -> float | None:
+        """A try failed, or a connection broke; seconds until the next try, None: there is none.
+
+        One that does not count tells nothing of the other side, and so is no reason to give it up.
+        """
         self.trouble = trouble
+        if not counts:
+            self.on(Event.BROKE, now)
+            return _UNCOUNTED * (1 - 0.5 * random)
         if self._accepted is not None and now - self._accepted >= _HELD:
             self.has_held = True
             self._backoff.succeed()

@@ -116,12 +116,22 @@ def _from_environment(environ: Mapping[str, str]) -> dict[Source, tuple[Any, str
 
 
 def _from_flags(flags: Mapping[Source, str]) -> dict[Source, tuple[Any, str]]:
+    for key in filter(_is_secret, flags):
+        name, variable = ".".join(key), "_".join(key).upper()
+        raise SettingsError(
+            f"{name} is a secret, and everybody on this machine can read a command line: set"
+            f" {_ENV_PREFIX}{variable} in the environment, or {name} in the file of --config."
+        )
     return {key: (_value(text), f"flag --{flag_name(key)}") for key, text in flags.items()}
 
 
 def flag_name(source: Source) -> str:
     """The flag of a setting: one of its own for what is needed first, ``set`` for all others."""
     return _FLAG_NAMES.get(source) or f"set {source[0]}.{source[1]}"
+
+
+def _is_secret(source: Source) -> bool:
+    return source in keys() and not keys()[source].repr
 
 
 def _value(text: str) -> Any:
@@ -148,7 +158,8 @@ def _explain(item: Any, origin: Mapping[Source, str]) -> str:
         fields = Rung.model_fields if len(location) > 2 else _fields(location[0])
         return f"{name}: unknown key, at {where}; allowed in [{inside}]: {', '.join(fields)}"
     allowed = item["msg"].removeprefix("Value error, ")
-    return f"{name} = {item['input']!r}, at {where}: not allowed: {allowed[0].lower()}{allowed[1:]}"
+    said = name if _is_secret(tuple(location[:2])) else f"{name} = {item['input']!r}"
+    return f"{said}, at {where}: not allowed: {allowed[0].lower()}{allowed[1:]}"
 
 
 def _fields(section: str) -> list[str]:

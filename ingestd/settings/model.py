@@ -1,4 +1,7 @@
-"""Every setting: its unit, default and effect stand at its field."""
+"""Every setting: its unit, default and effect stand at its field.
+
+``repr=False`` marks a secret: its value stands in no error, no log, and no command line.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ class Data(_Section):
 class Database(_Section):
     url: str = Field(
         "",
+        repr=False,
         description="Where people, channels and keys are kept: postgresql://USER:PASSWORD@HOST/NAME."
         " Default: a SQLite file in the data directory.",
     )
@@ -44,17 +48,21 @@ class Database(_Section):
 class Auth(_Section):
     secret: str = Field(
         "",
+        repr=False,
         description="Secret that signs tokens, at least 32 random characters. Default: made at the first"
         " start and kept in the data directory.",
     )
     previous_secret: str = Field(
-        "", description="The secret before that one: its tokens stay good until they expire."
+        "",
+        repr=False,
+        description="The secret before that one: its tokens stay good until they expire.",
     )
     issuer: str = Field("", description="`iss` of our tokens, and the only one that is taken; empty: any.")
     audience: str = Field("ingestd", min_length=1, description="`aud` that a token has to name.")
     jwks_url: str = Field(
         "",
-        description="Where an outside identity provider publishes its keys (JWKS); empty: there is none.",
+        description="Where an outside identity provider publishes its keys (JWKS); empty: there is none."
+        " It needs `issuer`, too: the `iss` of the provider's tokens.",
     )
     session_lifetime: Seconds = Field(
         30 * 86400.0, description="Seconds after its last use for which a sign-in is good."
@@ -72,7 +80,8 @@ class Http(_Section):
     public_host: str = Field(
         "",
         description="Host name or address that people use to reach this machine, for the links that are"
-        " printed. Default: the bind address.",
+        " printed and the server that OBS is told. Default: the bind address in links, and for OBS the host"
+        " by which the page was reached.",
     )
     tls_certificate: Path | None = Field(
         None,
@@ -83,6 +92,9 @@ class Http(_Section):
         None,
         examples=["/etc/letsencrypt/live/tv.example.org/privkey.pem"],
         description="Private key (PEM) of that certificate.",
+    )
+    redirect_port: Port = Field(
+        0, description="Port on which plain HTTP is sent on to HTTPS, as a rule 80; 0: none."
     )
     insecure: bool = Field(
         False,
@@ -123,12 +135,21 @@ class Hls(_Section):
 
 
 class Rtmp(_Section):
-    bind: str = Field("", description="Address on which RTMP publishers are taken. Default: http.bind.")
+    bind: str = Field(
+        "",
+        description="Address on which RTMP and RTMPS publishers are taken. Default: http.bind; but with a"
+        " certificate RTMP, in which stream keys can be read on the way, is for this machine only.",
+    )
     port: Port = Field(1935, description="Port for RTMP publishers; 0 takes a free one.")
     tls_port: Port = Field(
-        0, description="Port for RTMPS publishers; 0: none. It takes http.tls_certificate."
+        0, description="Port for RTMPS publishers (mostly 1936); 0: none. It takes http.tls_certificate."
     )
     internal_port: Port = Field(0, description="Port on loopback to which encoders push; 0 takes a free one.")
+    relay_port: Port = Field(
+        0,
+        description="Port on loopback where `ingestd` reads what publishers send; 0 takes a free one"
+        " (of an nginx of your own: rtmp.port).",
+    )
     host: str = Field(
         "127.0.0.1", description="Host of nginx-rtmp for the encoders, where nginx runs elsewhere."
     )

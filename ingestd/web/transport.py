@@ -1,24 +1,86 @@
-"""uvicorn's HTTP protocol with a limit on silence: a connection is for requests."""
+"""uvicorn's HTTP protocol with limits on heads, on silence, and on how many connections there are."""
 
 from __future__ import annotations
 
 import asyncio
+import resource
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_REQUEST_SECONDS = 20.0  # from connecting to the end of the first request's head
+HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 20.0  # from connecting, or from the answer before, to the end of a request's head
+
+_PIECE = 16 * 1024  # bytes; a head is measured each time that so many were parsed
+_CONNECTIONS = 4096  # with WebSockets: as many as nginx takes
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class HttpTransport(HttpToolsProtocol):
-    """Closes a connection that has not sent a whole request in time.
+    """Closes a connection whose next request does not come in time, or has too large a head.
 
-    Each takes a descriptor, and without descriptors no encoder can be started again.
+    Each takes a descriptor, and without descriptors no encoder can be started again. For the same
+    reason newcomers are dropped while there are too many. uvicorn's ``limit_concurrency`` counts event
+    streams as requests under way and would answer 503 to ``/healthz`` because of them.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head: int | None = None  # bytes of the head that is on its way
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(_REQUEST_SECONDS, self._hurry)
+        if len(self.connections) > most_connections():
+            transport.abort()
+        self._hurry()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._relax()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        for at in range(0, len(data), _PIECE):
+            piece = data[at : at + _PIECE]
+            super().data_received(piece)
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:
+                return
+            if self._head is not None:
+                self._head += len(piece)
+                if self._head > HEAD_BYTES:
+                    return self._refuse()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = 0
+        self._hurry()
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        self._relax()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:  # nothing is in the pipeline
+            self._hurry()
 
     def _hurry(self) -> None:
-        if self.cycle is None and self.transport.get_protocol() is self:
-            self.transport.close()
+        """A head is due. One that is due already gets no more time."""
+        if self._deadline is None and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _relax(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # else it would stand in another's answer
+            self.transport.write(_TOO_LARGE)
+        self.transport.close()
+
+
+def most_connections() -> int:
+    """Half of the descriptors are for everything else."""
+    return min(_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)

@@ -9,7 +9,8 @@ from hypothesis import given, strategies
 
 from ingestd.accounts import checks
 from ingestd.accounts.accounts import Accounts
-from ingestd.accounts.model import Role
+from ingestd.accounts.gate import Gate
+from ingestd.accounts.model import Claims, Role, Scope
 from ingestd.errors import Code, Refused
 from tests.accounts.stage import CLI, Place, person, played, refused
 
@@ -177,10 +178,13 @@ async def test_the_key_of_a_target_is_encrypted_and_told_to_the_push_alone(
     assert accounts.targets.secret(target.id) == "abcd-efgh"
     assert "abcd-efgh" not in repr((target, accounts.directory))
     changed = await accounts.targets.update(CLI, target.id, enabled=False, rendition="480p")
+    assert changed.revision == target.revision
     assert (changed.enabled, changed.rendition, changed.url) == (False, "480p", target.url)
     await accounts.targets.update(CLI, target.id, url="rtmp://b.example/app", key="other")
     assert accounts.targets.secret(target.id) == "other"
     assert accounts.directory.targets[0].url == "rtmp://b.example/app"
+    assert accounts.directory.targets[0].revision != target.revision, "or a push would go on with the old key"
+    await refused(accounts.targets.update(CLI, target.id, key=" "), Code.INVALID)
     if not place.url:
         kept = b"".join(path.read_bytes() for path in place.data.glob("ingestd.db*"))
         assert b"abcd-efgh" not in kept
@@ -230,6 +234,37 @@ async def test_every_change_is_in_the_log(accounts: Accounts) -> None:
     assert await accounts.audit.list(limit=1, before=newest.id) == [older]
     assert await accounts.audit.list(subject="channel:annas") == [newest, older]
     assert await accounts.audit.list(before=-(10**30)) == [] and await accounts.audit.list(before=10**30)
+
+
+@played
+async def test_a_later_channel_of_the_same_name_inherits_nothing(accounts: Accounts, place: Place) -> None:
+    old = accounts.directory.channels["demo"]
+    watching = accounts.tokens.mint(CLI, Scope.WATCH, "demo", 3600)
+    await accounts.channels.update(CLI, "demo", private=True)
+    assert await Gate(accounts).viewer("demo", watching) is None
+    await accounts.channels.delete(CLI, "demo")
+    anna = await person(accounts, "anna")
+    new = await accounts.channels.create(anna, "demo", "Mine", private=True)
+    assert (new.created_at, new.id == old.id) == (place.clock.now, False), "even in the same second"
+    refusal = await Gate(accounts).viewer("demo", watching)
+    assert refusal and refusal.code is Code.FORBIDDEN
+    logged = await accounts.audit.list(subject="channel:demo", since="channel.create")
+    assert [(entry.action, entry.who) for entry in logged] == [("channel.create", "anna")]
+    actions = [entry.action for entry in await accounts.audit.list(subject="channel:demo")]
+    assert actions[:3] == ["channel.create", "channel.delete", "channel.update"]
+
+
+@played
+async def test_a_revoked_token_is_in_the_log_of_its_channel(accounts: Accounts) -> None:
+    anna = await person(accounts, "anna")
+    await accounts.channels.create(anna, "annas", "Anna's")
+    claims = await accounts.tokens.read(accounts.tokens.mint(anna, Scope.WATCH, "annas", 60))
+    assert isinstance(claims, Claims)
+    await accounts.tokens.revoke(anna, claims.id, claims.expires_at)
+    (newest,) = await accounts.audit.list(1, subject="channel:annas")
+    assert (newest.who, newest.action, newest.detail) == ("anna", "token.revoke", f"token {claims.id}")
+    await refused(accounts.tokens.revoke(anna, "0" * 16, claims.expires_at), Code.FORBIDDEN)
+    assert accounts.directory.revocations == {claims.id}
 
 
 @played

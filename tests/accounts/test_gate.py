@@ -184,7 +184,7 @@ def test_everybody_watches_what_is_public() -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", ["watch secret -", "publish secret -", "admin - -", "watch - -", "watch secret ot"]
+    "scope", ["watch secret -", "publish secret -", "admin - -", "watch - -", "watch secret ow", "watch - ad"]
 )
 def test_a_token_watches_what_is_private(scope: str) -> None:
     assert viewer("secret", scope) is None
@@ -199,6 +199,8 @@ def test_a_token_watches_what_is_private(scope: str) -> None:
         ("watch show -", Code.FORBIDDEN),
         ("publish secret gu", Code.FORBIDDEN),
         ("watch secret go", Code.FORBIDDEN),
+        ("watch secret ot", Code.FORBIDDEN),
+        ("watch - ot", Code.FORBIDDEN),
         ("admin - ow", Code.FORBIDDEN),
     ],
 )

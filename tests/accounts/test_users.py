@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,6 +17,8 @@ from ingestd.accounts import sessions
 from ingestd.accounts.accounts import Accounts
 from ingestd.accounts.model import Role, User
 from ingestd.accounts.passwords import Passwords
+from ingestd.accounts.schema import SessionRow, UserRow
+from ingestd.accounts.users import Proof
 from ingestd.errors import Code
 from tests.accounts.stage import CLI, PASSWORD, Clock, Place, acting, cheap, person, played, refused
 
@@ -141,7 +145,8 @@ async def test_a_deleted_user_leaves_no_session_and_no_right(accounts: Accounts)
     assert accounts.directory.channels["annas"].owner is None
     assert accounts.directory.channels["demo"].publishers == ()
     assert await accounts.users.get("anna") is None
-    await refused(accounts.sessions.open(anna.user, "Firefox", "192.0.2.1"), Code.EXISTS)
+    assert accounts.directory.deleted("anna") and not accounts.directory.deleted("admin")
+    await refused(accounts.sessions.open(anna.user, "Firefox", "192.0.2.1"), Code.UNAUTHENTICATED)
 
 
 @played
@@ -253,6 +258,79 @@ async def test_sessions_are_closed_one_by_one_or_all_but_one(accounts: Accounts)
     assert await accounts.sessions.of(anna.user.id) == [opened[2][1]]
     await accounts.sessions.close_all(CLI, anna.user.id)
     assert await accounts.sessions.find(opened[2][0], "") is None
+
+
+@played
+async def test_no_session_is_opened_by_a_password_that_was_changed_meanwhile(accounts: Accounts) -> None:
+    proof = await _proven(accounts, "anna")
+    assert proof.stored not in repr(proof)
+    assert await accounts.sessions.open(proof.user, "Firefox", "", proof.stored)
+    await accounts.users.set_password(CLI, "anna", "another password")
+    await refused(accounts.sessions.open(proof.user, "Firefox", "", proof.stored), Code.UNAUTHENTICATED)
+    assert await accounts.sessions.of(proof.user.id) == []
+
+
+@played
+async def test_a_sign_in_that_meets_a_change_of_the_password_waits_for_it(
+    accounts: Accounts, place: Place
+) -> None:
+    proof = await _proven(accounts, "anna")
+    async with place.opened() as other, asyncio.TaskGroup() as tasks:
+        async with other._database.writing(shared=False) as database:
+            (await database.get_one(UserRow, proof.user.id)).password = "another"
+            await database.flush()
+            opening = accounts.sessions.open(proof.user, "Firefox", "", proof.stored)
+            signing_in = tasks.create_task(refused(opening, Code.UNAUTHENTICATED))
+            assert not (await asyncio.wait({signing_in}, timeout=0.3))[0]
+
+
+async def _disabled_for_a_moment(accounts: Accounts) -> None:
+    for disabled in (True, False):
+        await accounts.users.set_disabled(CLI, "anna", disabled)
+
+
+async def _with_another_password(accounts: Accounts) -> None:
+    await accounts.users.set_password(CLI, "anna", "another password")
+
+
+@pytest.mark.parametrize("change", [_disabled_for_a_moment, _with_another_password])
+@played
+async def test_a_session_that_is_just_being_opened_ends_like_the_others(
+    accounts: Accounts, place: Place, change: Callable[[Accounts], Coroutine[Any, Any, None]]
+) -> None:
+    user = (await _proven(accounts, "anna")).user
+    async with place.opened() as other, asyncio.TaskGroup() as tasks:
+        async with other._database.writing(shared=False) as database:
+            await database.get_one(UserRow, user.id, with_for_update=True)
+            row = SessionRow(id="0" * 16, digest=b"x", user_id=user.id, device="", address="")
+            row.created_at = row.last_used_at = place.clock.now
+            database.add(row)
+            await database.flush()
+            changing = tasks.create_task(change(accounts))
+            assert not (await asyncio.wait({changing}, timeout=0.3))[0]
+    assert await accounts.sessions.of(user.id) == []
+
+
+@played
+async def test_a_password_that_is_hashed_again_is_still_the_one_that_was_proven(accounts: Accounts) -> None:
+    await person(accounts, "anna")
+    accounts.users._passwords = cheap(time_cost=2)
+    proof = await accounts.users.prove("anna", PASSWORD)
+    assert proof and await accounts.sessions.open(proof.user, "Firefox", "", proof.stored)
+
+
+@played
+async def test_nobody_who_is_disabled_opens_a_session(accounts: Accounts) -> None:
+    proof = await _proven(accounts, "anna")
+    await accounts.users.set_disabled(CLI, "anna", True)
+    await refused(accounts.sessions.open(proof.user, "Firefox", "", proof.stored), Code.UNAUTHENTICATED)
+
+
+async def _proven(accounts: Accounts, name: str) -> Proof:
+    await person(accounts, name)
+    proof = await accounts.users.prove(name, PASSWORD)
+    assert proof
+    return proof
 
 
 @played

@@ -277,6 +277,23 @@ def test_a_private_channel_is_watched_by_link_and_by_who_may_broadcast(
             plays(page)
 
 
+def test_an_owner_revokes_the_link_they_made(person: NewPerson, server: Server, api: httpx.Client) -> None:
+    password, address = user(api, "lara"), f"{server.http}/api/v1/channels/lara"
+    with person() as context, signed_in(server, "lara", password) as program:
+        good(program.post("/channels", json={"name": "lara", "title": "Lara", "private": True}))
+        page = context.new_page()
+        sign_in(page, server, "lara", password)
+        page.goto(f"{server.hls}/channels/lara/settings")
+        page.get_by_role("button", name="Make a watch link").click()
+        link = page.get_by_label("Watch link", exact=True).input_value()
+        bearer = {"Authorization": f"Bearer {link.partition('token=')[2]}"}
+        assert httpx.get(address, headers=bearer).status_code == 200
+        page.get_by_test_id("link").get_by_role("button", name="Revoke").click()
+        confirm(page)
+        expect(page.get_by_test_id("link")).to_have_count(0)
+        assert httpx.get(address, headers=bearer).status_code == 403
+
+
 def test_sessions_are_listed_and_ended(person: NewPerson, server: Server, api: httpx.Client) -> None:
     password = user(api, "mona")
     with person() as here, person() as elsewhere, signed_in(server, "mona", password) as program:
@@ -324,6 +341,60 @@ def test_an_admin_makes_a_person_and_disables_them(
         hers.get_by_label("Password").fill(password)
         hers.get_by_role("button", name="Sign in").click()
         expect(hers.get_by_role("alert")).to_have_text(WRONG)
+    page.close()
+
+
+def test_a_place_that_is_pushed_to_gets_another_key_and_another_address(
+    admin: BrowserContext, server: Server, api: httpx.Client
+) -> None:
+    """By keyboard where a dialog is; nothing is live there, so nothing is pushed."""
+    good(api.post("/channels", json={"name": "pushed", "title": "Pushed"}))
+    first, second = "rtmp://93.184.216.34/live", "rtmp://93.184.216.34/other"
+    page = admin.new_page()
+    page.goto(f"{server.hls}/channels/pushed/settings")
+    page.get_by_test_id("new-target").click()
+    page.keyboard.type(first)
+    page.get_by_label("Stream key there").fill("the-first-key")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("result")).to_have_text("The place is added.")
+
+    def change() -> dict[str, Any]:
+        with page.expect_request(lambda request: request.method == "PATCH") as asked:
+            page.get_by_test_id("target-submit").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_test_id("result")).to_have_text("The place is changed.")
+        expect(page.get_by_role("button", name="Change: ")).to_be_focused()
+        return dict(asked.value.post_data_json or {})
+
+    page.get_by_role("button", name=f"Change: {first}").click()
+    key = page.get_by_label("Stream key there")
+    expect(page.get_by_label("Server", exact=True).and_(page.locator("#target-url"))).to_have_value(first)
+    expect(key).to_have_value("")
+    page.get_by_label("Rendition").select_option("480p")
+    assert change() == {"url": first, "rendition": "480p"}
+    page.get_by_role("button", name=f"Change: {first}").click()
+    page.locator("#target-url").fill(second)
+    page.get_by_test_id("target-submit").click()  # another address without its key
+    expect(key).to_be_focused()
+    key.fill("the-second-key")
+    assert change() == {"url": second, "rendition": "480p", "key": "the-second-key"}
+    (target,) = good(api.get("/channels/pushed/targets"))["targets"]
+    assert (target["url"], target["rendition"]) == (second, "480p")
+    expect(page.get_by_test_id("target")).to_contain_text(second)
+    expect(page.get_by_test_id("target")).to_contain_text("480p")
+    page.close()
+
+
+def test_an_admin_hands_a_channel_over(admin: BrowserContext, server: Server, api: httpx.Client) -> None:
+    good(api.post("/channels", json={"name": "handed", "title": "Handed"}))
+    user(api, "olga")
+    page = admin.new_page()
+    page.goto(f"{server.hls}/channels/handed/settings")
+    page.get_by_label("Hand the channel over to").fill("olga")
+    page.get_by_role("button", name="Hand over").click()
+    expect(page.get_by_test_id("result")).to_have_text("olga owns this channel now.")
+    expect(page.get_by_text("Its owner, olga, may.")).to_be_visible()
+    assert good(api.get("/channels/handed"))["owner"] == "olga"
     page.close()
 
 

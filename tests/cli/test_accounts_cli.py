@@ -26,7 +26,7 @@ import pytest
 from ingestd import log
 from ingestd.accounts import accounts as accounts_module
 from ingestd.accounts.accounts import Accounts
-from ingestd.accounts.model import Claims, Role
+from ingestd.accounts.model import Claims, Role, Session
 from ingestd.cli import main as main_module
 from ingestd.cli import password as password_module
 from ingestd.cli import show
@@ -179,6 +179,27 @@ def test_the_table_of_users(here: Installation) -> None:
         said.out,
     )
     assert said.err == ""
+
+
+def test_somebody_is_signed_out_here_and_everywhere(here: Installation) -> None:
+    async def sign_in(accounts: Accounts) -> list[Session]:
+        admin = await accounts.users.get("admin")
+        assert admin
+        opened = [await accounts.sessions.open(admin, f"browser {turn}", "192.0.2.1") for turn in range(3)]
+        return [session for _, session in opened]
+
+    opened = here.ask(sign_in)
+    here.fine("user create alice --password-stdin", PASSWORD)
+    table = here.fine("user sessions admin").out
+    assert all(one.id in table and one.device in table for one in opened) and "192.0.2.1" in table
+    assert here.say(f"user sign-out alice --session {opened[0].id}").code == 1
+    here.fine(f"user sign-out admin --session {opened[0].id}")
+    left = here.fine("user sessions admin --json").json["sessions"]
+    assert {one["id"] for one in left} == {one.id for one in opened[1:]}
+    assert set(left[0]) == {"id", "device", "address", "created_at", "last_used_at"}
+    here.fine("user sign-out admin")
+    assert here.fine("user sessions admin --json").json == {"sessions": []}
+    assert here.say("user sign-out nobody").code == 1
 
 
 class Terminal(io.StringIO):
@@ -360,7 +381,8 @@ def test_a_token_is_all_that_goes_to_stdout(here: Installation) -> None:
     assert (claims.scope, claims.channel, claims.user) == ("watch", "demo", None)
     assert before + 7200 <= claims.expires_at <= time.time() + 7200
     assert claims.id in said.err
-    assert f"token.create token:{claims.id}" in here.actions()
+    assert "token.create channel:demo" in here.actions()
+    assert claims.id in here.fine("audit --limit 1").out
     assert said.out.strip() not in said.err + here.fine("audit").out
 
 
@@ -378,6 +400,14 @@ def test_a_token_may_stand_for_a_user(here: Installation) -> None:
     assert claims.user == here.ask(lambda accounts: accounts.users.get("admin")).id  # type: ignore[union-attr]
 
 
+def test_a_token_gives_no_right_to_who_has_none(here: Installation) -> None:
+    here.fine("user create alice --password-stdin", PASSWORD)
+    for scope in ("watch", "publish"):
+        said = here.say(f"token create --channel demo --scope {scope} --user alice")
+        assert (said.code, said.out) == (1, "")
+        assert "may not publish there" in said.err
+
+
 def test_an_admin_token_is_for_everything(here: Installation) -> None:
     claims = here.read(here.fine("token create --scope admin").out.strip())
     assert isinstance(claims, Claims)
@@ -392,7 +422,8 @@ def test_a_revoked_token_is_worthless(by: str, here: Installation) -> None:
     assert jti in said.err
     assert token not in said.err + said.out
     assert isinstance(here.read(token), Refusal)
-    assert f"token.revoke token:{jti}" in here.actions()
+    assert "token.revoke channel:demo" in here.actions()
+    assert jti in here.fine("audit --limit 1").out
 
 
 def test_what_is_no_token_cannot_be_revoked(here: Installation) -> None:
@@ -421,15 +452,26 @@ def test_tokens_survive_one_rotation_and_not_two(here: Installation) -> None:
 
 
 @pytest.mark.parametrize("name", ["secret", "previous_secret"])
-def test_a_secret_of_the_settings_is_not_ours_to_rotate(name: str, here: Installation) -> None:
+def test_a_secret_of_the_settings_is_not_ours_to_rotate(
+    name: str, here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = (here.data / "secret").read_text()
-    said = here.say(f"secret rotate --set auth.{name}=0123456789abcdefghijklmnopqrstuvwxyz")
+    monkeypatch.setenv(f"INGESTD_AUTH_{name.upper()}", "0123456789abcdefghijklmnopqrstuvwxyz")
+    said = here.say("secret rotate")
     assert said.code == 2
     assert f"auth.{name}" in said.err
     assert (here.data / "secret").read_text() == before
 
 
 # The audit log
+
+
+def test_the_audit_log_of_one_channel(here: Installation) -> None:
+    here.fine("channel create news")
+    here.fine("channel set demo --title Another")
+    entries = here.fine("audit --json --channel news").json["entries"]
+    assert [(entry["action"], entry["subject"]) for entry in entries] == [("channel.create", "channel:news")]
+    assert here.fine("audit --json --channel no-such").json["entries"] == []
 
 
 def test_the_audit_log_is_read_page_by_page(here: Installation) -> None:
@@ -616,7 +658,8 @@ LEAVES = {words: leaf for words, leaf in leaves(PARSER) if words.split()[0] in O
 
 def test_every_command_is_there() -> None:
     assert list(LEAVES) == [
-        *(f"user {name}" for name in ("list", "create", "password", "role", "disable", "enable", "delete")),
+        *(f"user {name}" for name in ("list", "create", "password", "sessions", "sign-out")),
+        *(f"user {name}" for name in ("role", "disable", "enable", "delete")),
         *(f"channel {name}" for name in ("list", "show", "create", "set", "delete", "allow", "forbid")),
         *(f"key {name}" for name in ("list", "create", "regenerate", "revoke")),
         *("token create", "token revoke", "secret rotate", "audit"),

@@ -221,6 +221,14 @@ def test_a_server_that_others_could_reach_without_tls() -> None:
         assert look("TLS", Settings(http=safe)).status is Status.OK
 
 
+def test_rtmp_without_tls_beside_https() -> None:
+    http = Http(bind="0.0.0.0", tls_certificate=Path("/c.pem"), tls_key=Path("/k.pem"))
+    assert look("TLS", Settings(http=http)).status is Status.OK
+    finding = look("TLS", Settings(http=http, rtmp=Rtmp(bind="0.0.0.0")))
+    assert finding.status is Status.WARNING
+    assert "rtmp.tls_port=1936" in finding.remedy
+
+
 @pytest.mark.parametrize(
     ("days", "status", "words"),
     [(90, Status.OK, "until"), (3, Status.WARNING, "3 days"), (-1, Status.FAILED, "expired")],
@@ -238,12 +246,10 @@ def test_a_certificate_that_runs_out(days: int, status: Status, words: str, tmp_
     assert "not the key" in finding.detail
 
 
-def test_rtmps_takes_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "not needed" in look("nginx's stream module", Settings()).detail
-    wanted = Settings(rtmp=Rtmp(tls_port=1936))
-    assert look("nginx's stream module", wanted).status is Status.OK
+def test_rtmp_takes_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert look("nginx's stream module", Settings()).status is Status.OK
     monkeypatch.setattr(tls, "find_stream_module", lambda: None)
-    finding = look("nginx's stream module", wanted)
+    finding = look("nginx's stream module", Settings())
     assert finding.status is Status.FAILED
     assert "libnginx-mod-stream" in finding.remedy
 

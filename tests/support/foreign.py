@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 
-from ingestd.nginx.config import NginxValues, find_rtmp_module, render
+from ingestd.nginx.config import NginxValues, find_rtmp_module, find_stream_module, render
 from ingestd.nginx.launch import Ports
 from ingestd.nginx.server import free_port
 from tests.support.server import INGESTD, PATIENCE, Server, environment, wait_for
 
 _HOST = "127.0.0.1"
-_SECRET = "secret-of-both"
+_SECRET = "the-secret-of-both-0123456789-of-32-and-more"
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def serving(**settings: object) -> Iterator[tuple[Server, psutil.Process]]:
     root = Path(tempfile.mkdtemp(prefix="ingestd-test-"))
     root.chmod(0o755)
     data, ready = root / "data", root / "ready.json"
-    http, ports = free_port(_HOST), Ports(*(free_port(_HOST) for _ in range(3)))
+    http, ports = free_port(_HOST), Ports(*(free_port(_HOST) for _ in range(4)))
     config = _write_config(data, http, ports)
     command = [*INGESTD, "serve", "--data-dir", str(data), "--ready-file", str(ready)]
     command += ["--http-port", str(http), "--hls-port", str(ports.hls), "--rtmp-port", str(ports.rtmp)]
@@ -66,6 +66,9 @@ def _write_config(data: Path, http_port: int, ports: Ports) -> Path:
         hls=data / "hls",
         rtmp_module=module,
         rtmp_listen=f"{_HOST}:{ports.rtmp}",
+        rtmp_inner=f"{_HOST}:{free_port(_HOST)}",
+        rtmp_relay=f"{_HOST}:{ports.relay}",
+        stream_module=find_stream_module(),
         rtmp_internal=f"{_HOST}:{ports.internal}",
         rtmp_publishers=_HOST,
         callbacks=f"http://{http}/internal/{_SECRET}/rtmp",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestd.nginx.config import NginxValues, find_rtmp_module, find_stream_module, render
-from ingestd.nginx.guard import write_guards
+from ingestd.nginx.guard import close_all_but, open_all
 from ingestd.nginx.server import free_port, worker_user
 from tests.support.server import PATIENCE, wait_for
 
@@ -23,6 +23,7 @@ HOST = "127.0.0.1"
 SECRET = "callback-secret"
 GOOD_FOR = "max-age=10, stale-if-error=60"  # what ingestd says with a yes
 NO_FOR = "max-age=2"  # and with a no
+PUBLIC = "demo"  # the channel that everybody may watch
 
 
 class StandIn(ThreadingHTTPServer):
@@ -35,6 +36,7 @@ class StandIn(ThreadingHTTPServer):
         self.sessions: set[str] = set()
         self.good_for, self.no_for, self.refusal = GOOD_FOR, NO_FOR, 403
         self.asked: list[dict[str, str]] = []
+        self.headers: dict[str, str] = {}  # of every answer
         super().__init__((HOST, 0), _Answers)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -58,6 +60,8 @@ class _Answers(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", "0")
         self.send_header("Cache-Control", age)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
 
     do_HEAD = do_POST = do_GET
@@ -122,14 +126,20 @@ class Front:
         return (self.root / "log").read_text()
 
 
+def say_public(hls: Path, *channels: str) -> None:
+    """As the daemon does it: everybody may watch these, and no others."""
+    close_all_but(hls, channels)
+    open_all(hls, channels)
+
+
 @contextmanager
-def front(private: tuple[str, ...] = (), **changes: Any) -> Iterator[Front]:
+def front(**changes: Any) -> Iterator[Front]:
     """Start nginx; ``changes`` are fields of its values, callables are given the directory."""
     root = Path(tempfile.mkdtemp(prefix="ingestd-test-"))
     root.chmod(0o755)  # the worker is another user
     for name in ("nginx", "hls/public", "hls/private"):
         (root / name).mkdir(parents=True)
-    write_guards(root / "hls", private)
+    say_public(root / "hls", PUBLIC)
     behind = StandIn()
     module = find_rtmp_module("")
     assert module
@@ -139,6 +149,8 @@ def front(private: tuple[str, ...] = (), **changes: Any) -> Iterator[Front]:
         "hls": root / "hls",
         "rtmp_module": module,
         "rtmp_listen": f"{HOST}:{free_port(HOST)}",
+        "rtmp_inner": f"{HOST}:{free_port(HOST)}",
+        "rtmp_relay": f"{HOST}:{free_port(HOST)}",
         "rtmp_internal": f"{HOST}:{free_port(HOST)}",
         "rtmp_publishers": HOST,
         "callbacks": f"http://{address}/internal/{SECRET}/rtmp",

@@ -13,6 +13,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 _CHUNK = 128  # bytes; nobody has agreed on more
+_MEDIA = 20_000  # bytes: no answer to a command is that long
 _COMMAND, _DATA, _AUDIO, _VIDEO = 20, 18, 8, 9  # message types
 
 
@@ -38,6 +39,23 @@ class RtmpPublisher:
 
     def publish(self, name: str) -> None:
         """Ask for the right to publish; whether it is granted is not waited for."""
+        self._open()
+        words = _string("publish") + _number(3) + b"\x05" + _string(name) + _string("live")
+        self._send(_COMMAND, words, stream=1)
+
+    def plays(self, name: str) -> bool:
+        """Ask to play instead; whether media come. (nginx-rtmp says that they begin, and then refuses.)"""
+        self._open()
+        self._send(_COMMAND, _string("play") + _number(3) + b"\x05" + _string(name), stream=1)
+        heard = 0
+        with suppress(ConnectionResetError):
+            while more := self.socket.recv(65536):
+                heard += len(more)
+                if heard > _MEDIA:
+                    return True
+        return False
+
+    def _open(self) -> None:
         ours = bytes(8) + os.urandom(1528)
         self.socket.sendall(b"\x03" + ours)
         theirs = self._receive(1 + 2 * 1536)
@@ -45,8 +63,6 @@ class RtmpPublisher:
         connect = {"app": self._app, "type": "nonprivate", "tcUrl": self._url}
         self._send(_COMMAND, _string("connect") + _number(1) + _object(connect))
         self._send(_COMMAND, _string("createStream") + _number(2) + b"\x05")
-        words = _string("publish") + _number(3) + b"\x05" + _string(name) + _string("live")
-        self._send(_COMMAND, words, stream=1)
 
     def granted(self) -> None:
         """Wait until the server has let it in: what is sent before is thrown away."""

@@ -106,11 +106,12 @@ def test_a_database_that_is_gone_stops_nobody(postgres: Postgres, on_postgres: S
     with publishing(server):
         listed(server)
         postgres.stop()
+        began = time.monotonic()
         check_refused(server)
         newcomer(by_websocket)
         with publishing(by_rtmp):
             listed(by_rtmp)
-        going_on(server, 2.0)
+        going_on(server, max(0.5, GONE - (time.monotonic() - began)))
         postgres.start()
         wait_for("the database to be used again", lambda: write(server).is_success)
         going_on(server, 1.0)

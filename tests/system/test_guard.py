@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
-from ingestd.nginx.guard import write_guards
-from tests.support.front import HOST, SECRET, Front, front
-from tests.support.server import PATIENCE, wait_for
+from tests.support.administrator import administrator, good, listed, publishing
+from tests.support.front import HOST, PUBLIC, SECRET, Front, front, say_public
+from tests.support.server import PATIENCE, Server, running, wait_for
+from tests.system.conftest import SMALL
 
 GOOD, OTHER = "good.to-ken_1", "other.to-ken_2"
 BROADCAST = "20260101-000000-0a1b"
@@ -21,7 +24,7 @@ CONTENT = "what only some may see"
 
 @pytest.fixture(scope="module")
 def nginx() -> Iterator[Front]:
-    with front(private=("secret",)) as made:
+    with front() as made:
         for path in (*FILES, SEGMENT):
             made.file(f"demo/{path}", "for everybody")
             made.file(f"secret/{path}", CONTENT)
@@ -131,13 +134,13 @@ def test_what_is_no_token_leads_nowhere(nginx: Front, token: str) -> None:
 
 def test_an_answer_is_remembered_for_its_token_and_channel_alone(nginx: Front, client: httpx.Client) -> None:
     nginx.behind.tokens.add(("secret", "shared"))
-    write_guards(nginx.hls, ["secret", "demo"])
+    say_public(nginx.hls)
     try:
         for _ in range(5):
             assert client.get("/hls/-/shared/secret/index.m3u8").status_code == 200
             assert client.get("/hls/-/shared/demo/index.m3u8").status_code == 403
     finally:
-        write_guards(nginx.hls, ["secret"])
+        say_public(nginx.hls, PUBLIC)
     assert [(one["x-channel"], one["x-token"]) for one in nginx.behind.asked] == [
         ("secret", "shared"),
         ("demo", "shared"),
@@ -159,7 +162,7 @@ def test_what_is_revoked_ends_with_the_answer(
 
 
 def test_ingestd_may_be_gone_for_a_while() -> None:
-    with front(private=("secret",)) as nginx, connected(nginx) as client:
+    with front() as nginx, connected(nginx) as client:
         for channel in ("demo", "secret"):
             nginx.file(f"{channel}/index.m3u8")
         nginx.behind.tokens = {("secret", GOOD), ("secret", OTHER)}
@@ -220,8 +223,8 @@ def test_ingestd_may_be_gone_for_a_while() -> None:
         "/hls/demo/../../private/secret-1-360p/0.ts",
         "/hls/../hls/private/secret-1-360p/0.ts",
         "/hls../private/secret-1-360p/0.ts",
-        "/hls/guarded/secret",
-        "/hls/.said",
+        "/hls/open/demo",
+        "/hls/owners.json",
         "/private-hls/secret/index.m3u8",
         "/private-hls//secret/index.m3u8",
         f"/private-hls/secret/index.m3u8?token={OTHER}",
@@ -248,9 +251,9 @@ def test_no_spelling_leads_around_the_guard(nginx: Front, target: str) -> None:
 
 def test_a_channel_is_guarded_from_the_moment_it_is_said(nginx: Front, client: httpx.Client) -> None:
     assert client.get("/hls/demo/index.m3u8").status_code == 200
-    write_guards(nginx.hls, ["secret", "demo"])
+    say_public(nginx.hls)
     assert client.get("/hls/demo/index.m3u8").status_code == 401
-    write_guards(nginx.hls, ["secret"])
+    say_public(nginx.hls, PUBLIC)
     assert client.get("/hls/demo/index.m3u8").status_code == 200
     assert client.get("/hls/secret/index.m3u8").status_code == 401
 
@@ -258,16 +261,16 @@ def test_a_channel_is_guarded_from_the_moment_it_is_said(nginx: Front, client: h
 def test_before_anything_is_said_and_when_nobody_may_look_nothing_is_served(
     nginx: Front, client: httpx.Client
 ) -> None:
-    said, guarded = nginx.hls / "guarded" / ".said", nginx.hls / "guarded"
-    said.unlink()
-    assert client.get("/hls/demo/index.m3u8").status_code == 503
-    write_guards(nginx.hls, ["secret"])
+    opened = nginx.hls / "open"
+    shutil.rmtree(opened)
+    assert client.get("/hls/demo/index.m3u8").status_code == 401
+    say_public(nginx.hls, PUBLIC)
     assert client.get("/hls/demo/index.m3u8").status_code == 200
-    guarded.chmod(0)
+    opened.chmod(0)
     try:
-        assert client.get("/hls/demo/index.m3u8").status_code == 503
+        assert client.get("/hls/demo/index.m3u8").status_code == 401
     finally:
-        guarded.chmod(0o755)
+        opened.chmod(0o755)
 
 
 def test_other_origins_may_ask_whether_they_may_send_a_header(nginx: Front, client: httpx.Client) -> None:
@@ -311,12 +314,8 @@ def test_what_nginx_asks_nobody_else_may_ask(nginx: Front, target: str) -> None:
 
 def test_no_token_is_logged(nginx: Front, client: httpx.Client) -> None:
     """nginx's errors quote the request."""
-    for path in (
-        f"/hls/-/{GOOD}/secret/none.ts",
-        f"/hls/-/{GOOD}/demo/none.ts",
-        f"/hls/-/{GOOD}/nobody/x.ts",
-    ):
-        assert client.get(path).status_code == 404
+    for path, status in (("secret/none.ts", 404), ("demo/none.ts", 404), ("nobody/x.ts", 403)):
+        assert client.get(f"/hls/-/{GOOD}/{path}").status_code == status
     (nginx.hls / "public" / "demo" / "locked.ts").write_text("")
     (nginx.hls / "public" / "demo" / "locked.ts").chmod(0)
     assert client.get(f"/hls/-/{GOOD}/demo/locked.ts").status_code == 403
@@ -357,3 +356,76 @@ def test_only_a_trusted_proxy_says_who_asks_and_how(
         assert (question["x-forwarded-for"], question["x-forwarded-proto"]) == passed_on
         answer = client.get("/hls/demo/none.ts", headers=headers)
         assert ("strict-transport-security" in answer.headers) == (passed_on[1] == "https")
+
+
+# With the daemon behind it
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running(channels=4, ingest_resume_window=3, **SMALL) as made:
+        yield made
+
+
+def addresses(viewer: httpx.Client, path: str, token: str) -> list[str]:
+    """A multivariant playlist, a child of it, and a segment of that."""
+    found = [path]
+    for _ in range(2):
+        headers = {"Authorization": f"Bearer {token}"}
+        lines = viewer.get(found[-1], headers=headers).raise_for_status().text.splitlines()
+        first = next(line for line in lines if line and not line.startswith("#"))
+        found.append(str(httpx.URL(found[-1]).join(first)))
+    return found
+
+
+@pytest.mark.parametrize(("channel", "ended"), [("demo1", False), ("demo2", True)])
+def test_media_of_a_private_channel_that_is_deleted_are_seen_by_nobody_any_more(
+    server: Server, channel: str, ended: bool
+) -> None:
+    """Neither while its broadcast ends, nor by the name of another channel, which is public."""
+    here = server.on(channel)
+    with (
+        administrator(here) as admin,
+        httpx.Client(base_url=here.hls) as viewer,
+        ExitStack() as publisher,
+    ):
+        process = publisher.enter_context(publishing(here))
+        path = listed(here)["hls"]
+        if ended:
+            publisher.close()
+            here.wait_state("ended")
+        token = good(admin.post(f"/channels/{channel}/tokens", json={"scope": "watch"}))["token"]
+        good(admin.patch(f"/channels/{channel}", json={"private": True}))
+        paths = [*addresses(viewer, path, token), f"/hls/{channel}/index.m3u8"]
+
+        def seen() -> set[int]:
+            bearer = {"Authorization": f"Bearer {token}"}
+            return {viewer.get(one, headers=given).status_code for one in paths for given in ({}, bearer)}
+
+        assert 200 in seen()
+        good(admin.delete(f"/channels/{channel}"))
+        assert seen() <= {401, 403, 404}
+        good(admin.post("/channels", json={"name": channel, "title": "Another"}))
+        assert seen() == {404}
+        assert here.newest() is None
+        if not ended:
+            assert process.wait(30)
+        wait_for("its end", lambda: not server.get("/api/v1/broadcasts")["broadcasts"])
+        assert seen() == {404}
+        assert not (here.data / "hls" / "public" / channel).exists()
+        assert not [one for one in (here.data / "hls" / "private").iterdir() if one.is_dir()]
+
+
+def test_a_channel_that_cannot_be_closed_is_not_said_to_be(server: Server) -> None:
+    """Not even root deletes a directory as if it were a file."""
+    marker = server.data / "hls" / "open" / "demo3"
+    marker.unlink()
+    (marker / "in-the-way").mkdir(parents=True)
+    with administrator(server) as admin:
+        answer = admin.patch("/channels/demo3", json={"private": True})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        shutil.rmtree(marker)
+        marker.touch()
+        wait_for("another try", lambda: not marker.exists())
+        good(admin.patch("/channels/demo3", json={"private": False}))
+        assert marker.exists()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import select
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.support.administrator import administrator, going_on, good, listed, publishing
-from tests.support.publisher import dial
+from tests.support.publisher import blobs, dial
 from tests.support.rtmp import RtmpPublisher
 from tests.support.server import Server, running, wait_for
 from tests.system.conftest import SMALL
@@ -25,7 +27,9 @@ from tests.system.conftest import SMALL
 GUESSES = 100
 FREE = 10  # guesses of an address in a minute
 GUESSER, OTHER = "198.51.100.7", "198.51.100.8"  # as a proxy tells it
-ELSEWHERE = "127.0.0.2"  # an address of this machine that nobody else uses
+HERE = "127.0.0.1"
+ELSEWHERE, FRIEND = "127.0.0.2", "127.0.0.3"  # addresses of this machine that nobody else uses
+OF_ONE, OF_ALL = 16, 512  # connections that nginx takes where publishers are taken
 IDLE = 3  # seconds until a silent publisher is dropped
 REFUSED = {307, 400, 401, 403, 404, 405, 429}  # 307: asked of ingestd, media is nginx's to refuse
 PATHS = "../../etc", "..", "de\0mo", "\0", "DEMO", "-demo", "demo/../x", "%2e%2e", "a" * 65, "é", "\udc80"
@@ -208,10 +212,51 @@ def test_garbage_behind_a_handshake(strict: Server, chunks: bytes) -> None:
         going_on(strict, 0.5)
 
 
-def raw(server: Server) -> socket.socket:
+def raw(server: Server, source: str = HERE) -> socket.socket:
     parts = urlsplit(server.rtmp)
     assert parts.hostname and parts.port
-    return socket.create_connection((parts.hostname, parts.port), 30)
+    return socket.create_connection((parts.hostname, parts.port), 30, (source, 0))
+
+
+def test_a_stranger_with_many_sockets_stops_nobody(strict: Server) -> None:
+    """More than there may be in all, from one address: others publish by RTMP and by WebSocket."""
+    with ExitStack() as stack:
+        idle = [stack.enter_context(raw(strict, ELSEWHERE)) for _ in range(OF_ALL + 100)]
+        wait_for("those above the limit to be closed", lambda: open_ones(idle) == OF_ONE)
+        with RtmpPublisher(strict.rtmp, source=FRIEND) as other:
+            other.publish(strict.on("demo2").stream_key)
+            other.granted()
+        with dial(strict.on("demo7")) as connection:
+            for _, data in blobs("vp8-opus_ts250_kf2000.webm"):
+                connection.send(data)
+            assert listed(strict.on("demo7"))["state"] == "live"
+        assert open_ones(idle) == OF_ONE
+
+
+def open_ones(connections: list[socket.socket]) -> int:
+    """How many of them the server has not closed."""
+    poll = select.poll()
+    for connection in connections:
+        poll.register(connection, select.POLLIN)
+    return len(connections) - len(poll.poll(0))
+
+
+@pytest.mark.parametrize("source", [HERE, ELSEWHERE])
+def test_whoever_knows_the_name_of_a_stream_plays_it_from_loopback_alone(strict: Server, source: str) -> None:
+    """The name is the server's secret; should it be known, the address still has to be right."""
+    name = re.findall(r'"stream": "(demo-\w+)"', strict.logged())[-1]
+    config = (strict.data / "nginx" / "nginx.conf").read_text()
+    relay = re.findall(r"listen (127.0.0.1:\d+);\n\s+chunk_size", config)[0]
+    for url in (strict.rtmp, f"rtmp://{relay}/live"):
+        with RtmpPublisher(url, source=source) as viewer:
+            assert viewer.plays(name) == (source == HERE)
+
+
+def test_nobody_outside_publishes_where_encoders_do(strict: Server) -> None:
+    with RtmpPublisher(strict.rtmp.replace("/live", "/renditions")) as publisher:
+        publisher.publish("mine-0-240p")
+        assert publisher.closed()
+    assert not (strict.data / "hls" / "private" / "mine-0-240p").exists()
 
 
 def test_publishers_who_send_nothing_keep_nobody_out(strict: Server) -> None:

@@ -164,7 +164,7 @@ def told(secret: str) -> list[str]:
 async def pushing(
     server: Server, targets: list[Target], scratch: Path, client: ssl.SSLContext
 ) -> AsyncIterator[Pushes]:
-    async def resolve(host: str, port: int) -> list[str]:
+    async def resolve(host: str) -> list[str]:
         assert host == HOST
         return ["127.0.0.1"]
 
@@ -174,8 +174,8 @@ async def pushing(
         lambda: targets,
         lambda target: KEY,
         EncoderSettings("ffmpeg", scratch),
+        lambda channel: resolve,
         ["127.0.0.1"],
-        resolve=resolve,
         tls=client,
     )
     watching = asyncio.create_task(broadcasts.watch())

@@ -351,6 +351,7 @@ def kept_files(server: Server) -> str:
 
 PLACES: dict[str, Callable[[Evidence], str]] = {
     "the log": lambda seen: seen.server.logged(),
+    "readiness": lambda seen: httpx.get(f"{seen.server.http}/readyz").text,
     "metrics": lambda seen: httpx.get(f"{seen.server.http}/metrics").text,
     "answers": lambda seen: "\n".join(seen.hoard.answers.values()),
     "processes": lambda seen: seen.processes,

@@ -6,10 +6,12 @@ All scenes are played side by side, each on a channel of its own; the tests look
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -29,6 +31,7 @@ from tests.support.administrator import (
 from tests.support.media import probe
 from tests.support.publisher import dial
 from tests.support.resumable import Resumable
+from tests.support.rtmp import RtmpPublisher
 from tests.support.server import Server, running, wait_for
 from tests.system.numbered import NUMBERED, check_whole, recording
 from tests.system.test_up import ingestd
@@ -287,6 +290,36 @@ def test_nothing_is_lost_when_a_key_is_exchanged(stage: Stage, exchange: Callabl
     found: Exchanged = stage.of(by_websocket, exchange)
     assert found.after["state"] == "ended"
     check_whole(stage.on(by_websocket, exchange), found.after["id"], 0, recording().frames)
+
+
+def test_who_publishes_with_the_old_key_is_gone_within_a_second(stage: Stage) -> None:
+    """Each way several times, once all else is over; what a busy machine adds is printed only."""
+    for played in stage.played.values():
+        played.exception(120)
+    server = stage.server
+    for exchange in EXCHANGES:
+        took = []
+        for _ in range(3):
+            seconds, key = seconds_to_live(server, exchange)
+            server = replace(server, stream_key=key)
+            took.append(seconds)
+        print(f"{exchange.__name__}: {', '.join(f'{one:.2f} s' for one in took)}")
+        assert max(took) < 5
+
+
+def seconds_to_live(server: Server, exchange: Callable[[Server], str]) -> tuple[float, str]:
+    """From the moment that stands in the audit log until the connection is closed; and the new key."""
+    with RtmpPublisher(server.rtmp) as publisher, ThreadPoolExecutor(1) as pool:
+        publisher.publish(server.stream_key)
+        publisher.granted()
+        closed = pool.submit(lambda: (publisher.closed(), time.time()))
+        key = exchange(server)
+        thrown_out, at = closed.result(60)
+    assert thrown_out
+    with administrator(server) as admin:
+        newest = good(admin.get("/audit", params={"limit": 1}))["entries"][0]
+    assert newest["action"] == "key.regenerate"
+    return at - datetime.fromisoformat(newest["at"]).timestamp(), key
 
 
 @pytest.mark.parametrize("what", DEEDS)

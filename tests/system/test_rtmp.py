@@ -11,6 +11,7 @@ import re
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,16 +24,19 @@ import psutil
 import pytest
 
 from tests.chaos.clip import RTMP, Clip, clip
+from tests.support import librtmp
 from tests.support.accounts import exchange_key
-from tests.support.media import decode_errors, frames
+from tests.support.administrator import administrator, good
+from tests.support.media import check_ended, decode_errors, frames
 from tests.support.rtmp import RtmpPublisher
 from tests.support.server import Server, running, wait_for
-from tests.system.numbered import NUMBERED, SECONDS, check_whole
+from tests.system.numbered import NUMBERED, SECONDS, check_whole, received
 
 IDLE = 5  # seconds until a silent publisher is dropped
 SILENT = 2  # seconds after which a newcomer takes a channel over
 WINDOW = 12  # seconds for which a broadcast waits for its publisher to come back
 LONG = 60  # seconds of a clip that nobody sends to its end
+STILL = 0.7  # seconds without a byte in which an encoder of 30 frames a second would have sent many
 
 
 def material(seconds: int = SECONDS) -> Clip:
@@ -58,6 +62,26 @@ def publishing(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+@contextmanager
+def reconnecting(command: list[str]) -> Iterator[None]:
+    """As OBS: it comes back whenever its connection is lost, and when it was not let in."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(0.5):
+            with publishing(command) as process:
+                while process.poll() is None and not over.wait(0.05):
+                    pass
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def publish(command: list[str]) -> int:
     """Its exit code."""
     return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60).returncode
@@ -69,9 +93,13 @@ def on_air(server: Server) -> dict[str, Any]:
 
 def dropped(server: Server) -> list[str]:
     """Codes for which publishers of the channel were dropped or refused."""
+    return [one["code"] for one in told(server, "rtmp_publisher_dropped", "rtmp_publisher_refused")]
+
+
+def told(server: Server, *events: str) -> list[dict[str, Any]]:
+    """What the log says of the channel."""
     lines = (json.loads(line) for line in server.logged().splitlines() if line.startswith("{"))
-    events = ("rtmp_publisher_dropped", "rtmp_publisher_refused")
-    return [one["code"] for one in lines if one["event"] in events and one.get("channel") == server.channel]
+    return [one for one in lines if one["event"] in events and one.get("channel") == server.channel]
 
 
 # The scenes
@@ -84,6 +112,17 @@ def well(server: Server) -> dict[str, Any]:
 
 def mute(server: Server) -> dict[str, Any]:
     assert publish(ffmpeg(server, "-c", "copy", "-an")) == 0
+    return server.wait_state("ended", "failed")
+
+
+def sound_alone(server: Server) -> dict[str, Any]:
+    assert publish(ffmpeg(server, "-c", "copy", "-vn")) == 0
+    return server.wait_state("ended", "failed")
+
+
+def by_librtmp(server: Server) -> dict[str, Any]:
+    """What OBS is made of: RTMP that is not FFmpeg's."""
+    librtmp.publish(f"{server.rtmp}/{server.stream_key}", material().path)
     return server.wait_state("ended", "failed")
 
 
@@ -107,11 +146,16 @@ def relay_killed(server: Server) -> dict[str, Any]:
 
 
 def find_relay(server: Server) -> psutil.Process:
-    def look() -> psutil.Process | None:
-        relays = (one for one in server.children("ffmpeg") if f"/live/{server.channel}-" in arguments(one))
-        return next(relays, None)
+    return find_ffmpeg(server, f"/live/{server.channel}-")
 
-    return wait_for("a relay", look)
+
+def find_ffmpeg(server: Server, words: str) -> psutil.Process:
+    """The one with these words in its command line."""
+
+    def look() -> psutil.Process | None:
+        return next((one for one in server.children("ffmpeg") if words in arguments(one)), None)
+
+    return wait_for(f"an FFmpeg with {words}", look)
 
 
 def arguments(process: psutil.Process) -> str:
@@ -140,6 +184,71 @@ def ghost(server: Server) -> tuple[dict[str, Any], dict[str, Any], int]:
     return before, server.wait_state("ended", "failed"), code
 
 
+def encoder_down(server: Server) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The encoder hangs until nothing is read any more. One publisher has gone; the next one's cable is
+    pulled; the third gets in nevertheless."""
+    noisy = publishing_noise(server)
+    with publishing(noisy):
+        before = on_air(server)
+        encoder = find_ffmpeg(server, f"/{before['id']}-")
+        encoder.suspend()
+        until_still(server)
+    with publishing(noisy) as second:
+        wait_for("the second", lambda: len(told(server, "rtmp_publisher_connected")) == 2)
+        until_still(server)
+        second.send_signal(signal.SIGSTOP)
+        with reconnecting(noisy):
+            wait_for("the third", lambda: len(told(server, "rtmp_publisher_connected")) == 3)
+            assert encoder.status() == psutil.STATUS_STOPPED
+            encoder.resume()
+            media = (server.newest() or {})["media_time"]
+            server.wait_for("what has waited", lambda one: one["media_time"] > media + 4)
+    return before, server.wait_state("ended", "failed")
+
+
+def publishing_noise(server: Server) -> list[str]:
+    """A command line that sends so much that a few seconds of it are more than may wait."""
+    noise, quietly = str(server.data / "noise.flv"), ["ffmpeg", "-v", "error", "-nostdin"]
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=256x144:r=30:d=2,noise=alls=100:allf=t"]
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-b:v", "8M", "-g", "30"]
+    sound = ["-f", "lavfi", "-i", "sine=r=44100:d=2", "-c:a", "aac"]
+    subprocess.run([*quietly, *picture, *sound, *codec, noise], check=True, timeout=60)
+    looped = ["-re", "-stream_loop", "-1", "-i", noise, "-c", "copy", "-f", "flv"]
+    return [*quietly, *looped, f"{server.rtmp}/{server.stream_key}"]
+
+
+def until_still(server: Server) -> None:
+    """Until no more is read of a publisher that sends."""
+    seen, since = -1, 0.0
+
+    def look() -> bool:
+        nonlocal seen, since
+        if (now := received(server)) != seen:
+            seen, since = now, time.monotonic()
+        return time.monotonic() - since > STILL
+
+    wait_for("no more to be read", look)
+
+
+def poor(server: Server) -> tuple[dict[str, Any], int, str]:
+    """What is said of keyframes 10 s apart and of 4:4:4; exit code and catch of an rtmpdump that plays it."""
+    url = f"{server.rtmp}/{server.stream_key}"
+    picture = ["-f", "lavfi", "-i", "testsrc2=s=256x144:r=25"]
+    sound = ["-f", "lavfi", "-i", "sine=r=44100", "-ac", "2", "-c:a", "aac"]
+    codec = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p", "-g", "250"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-readrate", "4", *picture]
+    with publishing([*command, *sound, *codec, "-f", "flv", url]), administrator(server) as admin:
+
+        def look() -> dict[str, Any] | None:
+            found = good(admin.get(f"/channels/{server.channel}/source"))["source"]
+            return found if found and found["keyframe_distance"] else None
+
+        found = wait_for("two keyframes", look)
+        dump = ["rtmpdump", "--quiet", "--live", "--timeout", "10", "-r", url, "-o", "-"]
+        played = subprocess.run(dump, capture_output=True, timeout=60)
+    return found, played.returncode, played.stdout.decode("latin-1")
+
+
 def revoked(server: Server) -> tuple[float, str]:
     """Seconds from the revocation of the key until FFmpeg was thrown out, and the state then."""
     with publishing(ffmpeg(server, seconds=LONG)) as publisher:
@@ -157,18 +266,25 @@ def silent(server: Server) -> bool:
         return publisher.closed()
 
 
-def hevc(server: Server) -> bool:
+def hevc(server: Server, sound: bool = True) -> bool:
     """Enhanced RTMP: fourCC instead of a codec's number. Whether it is thrown out."""
     with RtmpPublisher(server.rtmp) as publisher:
         publisher.publish(server.stream_key)
         publisher.granted()
         publisher.describe(width=1280, height=720, framerate=30, videocodecid=0x68766331, audiocodecid=10)
-        publisher.audio(b"\xaf\x00\x12\x10", 0)
+        if sound:
+            publisher.audio(b"\xaf\x00\x12\x10", 0)
         for number in range(200):
             start = b"\x90hvc1" if number == 0 else b"\xa1hvc1\0\0\0"
             publisher.video(start + bytes(300), number * 33)
-            publisher.audio(b"\xaf\x01\x21\x10\x04\x60\x8c\x1c", number * 23)
+            if sound:
+                publisher.audio(b"\xaf\x01\x21\x10\x04\x60\x8c\x1c", number * 23)
         return publisher.closed()
+
+
+def mute_hevc(server: Server) -> bool:
+    """nginx-rtmp passes nothing of it on."""
+    return hevc(server, sound=False)
 
 
 def old_hevc(server: Server) -> bool:
@@ -185,7 +301,8 @@ SCENES: dict[str, Callable[[Server], Any]] = {
     one.__name__: one
     for one in (
         *(well, mute, reconnected, relay_killed, two_with_one_key),
-        *(ghost, revoked, silent, hevc, old_hevc),
+        *(ghost, revoked, silent, hevc, old_hevc, mute_hevc),
+        *(sound_alone, by_librtmp, encoder_down, poor),
     )
 }
 
@@ -210,7 +327,12 @@ def _channel(server: Server, number: int) -> Server:
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     material()
-    limits: dict[str, Any] = {"ingest_idle_timeout": IDLE, "ingest_silent_after": SILENT}
+    limits: dict[str, Any] = {
+        "ingest_idle_timeout": IDLE,
+        "ingest_silent_after": SILENT,
+        "ingest_ahead": 1,
+        "encoder_stall_timeout": LONG,  # who stops an encoder lets it go on
+    }
     with (
         running(
             channels=len(SCENES) + 1,
@@ -232,7 +354,7 @@ def stage() -> Iterator[Stage]:
 # What has to come of them
 
 
-@pytest.mark.parametrize("scene", [well, mute])
+@pytest.mark.parametrize("scene", [well, mute, by_librtmp])
 def test_every_frame_stands_in_the_playlist(stage: Stage, scene: Callable[[Server], Any]) -> None:
     ended = stage.of(scene)
     assert ended["state"] == "ended"
@@ -240,7 +362,17 @@ def test_every_frame_stands_in_the_playlist(stage: Stage, scene: Callable[[Serve
     check_whole(server, ended["id"], 0, material().frames)
     playlist = ended["hls_broadcast"].replace("index", "144p")
     _, packets = frames(server, playlist)
-    assert (packets > 0) == (scene is well)
+    assert (packets > 0) == (scene is not mute)
+
+
+def test_sound_alone_is_a_broadcast(stage: Stage) -> None:
+    ended = stage.of(sound_alone)
+    assert ended["state"] == "ended"
+    server = stage.on(sound_alone)
+    (playlist,) = check_ended(server, ended)
+    pictures, packets = frames(server, playlist)
+    assert pictures == 0
+    assert packets * 1024 / 48000 == pytest.approx(SECONDS, abs=0.2)
 
 
 def test_a_publisher_that_comes_back_goes_on_with_its_broadcast(stage: Stage) -> None:
@@ -274,6 +406,37 @@ def test_a_ghost_does_not_block_its_successor(stage: Stage) -> None:
     assert after["state"] == "ended"
 
 
+def test_no_ghost_blocks_its_successor_while_the_encoder_is_down(stage: Stage) -> None:
+    before, after = stage.of(encoder_down)
+    assert (after["id"], after["state"]) == (before["id"], "ended")
+
+
+def test_the_broadcaster_is_told_what_comes_and_what_could_be_better(stage: Stage) -> None:
+    found, _, _ = stage.of(poor)
+    assert found["kind"] == "rtmp"
+    assert found["video"].pop("level")
+    assert found["video"] == {
+        "codec": "h264",
+        "width": 256,
+        "height": 144,
+        "profile": "High 4:4:4 Predictive",
+        "pixel_format": "yuv444p",
+    }
+    assert found["audio"] == {"codec": "aac", "channels": 2, "sample_rate": 44100}
+    assert found["frame_rate"] == pytest.approx(25, abs=0.2)
+    assert found["keyframe_distance"] == pytest.approx(10, abs=0.1)
+    assert found["bitrate"] > 0
+    keyframes, colours = found["advice"]
+    assert "10.0 s apart" in keyframes
+    assert "4:2:0" in colours
+
+
+def test_rtmpdump_gets_nothing_of_a_stream_that_is_live(stage: Stage) -> None:
+    _, code, played = stage.of(poor)
+    assert code != 0
+    assert played == ""
+
+
 def test_who_publishes_with_a_key_that_is_taken_back_is_thrown_out(stage: Stage) -> None:
     took, state = stage.of(revoked)
     assert took < 3  # a second, on a machine that has nothing else to do
@@ -287,7 +450,7 @@ def test_a_publisher_that_sends_nothing_is_dropped(stage: Stage) -> None:
     assert stage.on(silent).newest() is None
 
 
-@pytest.mark.parametrize("scene", [hevc, old_hevc])
+@pytest.mark.parametrize("scene", [hevc, old_hevc, mute_hevc])
 def test_another_codec_is_refused_in_words(stage: Stage, scene: Callable[[Server], Any]) -> None:
     assert stage.of(scene)
     server = stage.on(scene)

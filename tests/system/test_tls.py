@@ -6,26 +6,35 @@ import asyncio
 import contextlib
 import grp
 import os
+import re
 import shutil
 import socket
 import ssl
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 from cryptography import x509
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from ingestd.nginx.certificate import Certificate
 from ingestd.nginx.server import free_port, worker_group
+from tests.support.administrator import administrator, going_on, good, publishing
 from tests.support.authority import Authority
 from tests.support.front import HOST, Front, front
+from tests.support.publisher import RECORDINGS
 from tests.support.rtmp import RtmpPublisher
-from tests.support.server import PATIENCE, wait_for
+from tests.support.server import PATIENCE, Server, running, wait_for
+from tests.system.conftest import SMALL
 
 ELSEWHERE = "127.0.0.3"  # an address of this machine that nothing else comes from
 
@@ -50,8 +59,8 @@ def nginx(files: tuple[Path, Path]) -> Iterator[Front]:
         keeper(files, root / "nginx" / "tls.pem").take()
         return root / "nginx" / "tls.pem"
 
-    ports = [f"{HOST}:{free_port(HOST)}" for _ in range(2)]
-    with front(certificate=handed_over, rtmps_listen=ports[0], rtmps_inner=ports[1]) as made:
+    ports = {name: f"{HOST}:{free_port(HOST)}" for name in ("rtmps_listen", "redirect_listen")}
+    with front(certificate=handed_over, **ports) as made:
         made.file("demo/index.m3u8", "#EXTM3U")
         yield made
 
@@ -89,6 +98,37 @@ def test_plain_http_on_that_port_is_sent_to_https(nginx: Front) -> None:
     assert answer.status_code == 301
     assert answer.headers["location"] == f"https://{nginx.authority}/watch/demo?a=b%20c"
     assert "strict-transport-security" not in answer.headers
+
+
+def test_plain_http_on_a_port_of_its_own_is_sent_to_https(nginx: Front) -> None:
+    answer = httpx.post(
+        f"http://{nginx.values.redirect_listen}/watch/demo?a=b%20c", headers={"Host": "tv:80"}
+    )
+    assert answer.status_code == 308
+    assert answer.headers["location"] == "https://tv/watch/demo?a=b%20c"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "strict-transport-security" not in answer.headers
+
+
+def test_nginxs_own_pages_are_as_safe_as_others(nginx: Front, authority: Authority) -> None:
+    """And what ingestd says itself is not said twice."""
+    safe = {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "strict-transport-security": "max-age=31536000",
+    }
+    with httpx.Client(base_url=f"https://{nginx.authority}", verify=authority.trusting()) as client:
+        for path, status in (("/hls/", 404), ("/metrics", 404), ("/internal/x", 404)):
+            answer = client.get(path)
+            assert (answer.status_code, {name: answer.headers.get(name) for name in safe}) == (status, safe)
+        large = client.post("/sign-in", content=b"x" * (1 << 21))
+        assert (large.status_code, {name: large.headers.get(name) for name in safe}) == (413, safe)
+        nginx.behind.headers = safe | {"content-security-policy": "default-src 'self'"}
+        answer = client.get("/anything")
+        assert [answer.headers.get_list(name) for name in safe] == [
+            [value] for value in nginx.behind.headers.values()
+        ]
 
 
 @pytest.mark.parametrize(
@@ -190,3 +230,109 @@ def test_rtmps_leads_to_the_publishers_server_with_the_address_of_who_asks(
         form = dict(pair.partition("=")[::2] for pair in wait_for("a callback", asked)[":body"].split("&"))
     assert (form["name"], form["addr"], form["app"]) == ("a-stream-key", ELSEWHERE, "live")
     assert "a-stream-key" not in nginx.logged()
+
+
+CLIP = "vp8-opus_ts250_kf2000.webm"
+
+
+@pytest.fixture(scope="module")
+def public(files: tuple[Path, Path]) -> Iterator[Server]:
+    """The real one as a stranger starts it: on every address, with a certificate, and RTMPS."""
+    tls = {"http_tls_certificate": files[0], "http_tls_key": files[1]}
+    rtmps = {"rtmp_tls_port": free_port("0.0.0.0"), "rtmp_port": free_port("0.0.0.0")}
+    settings = {**SMALL, **tls, **rtmps, "http_bind": "0.0.0.0", "ingest_resume_window": 1}
+    with running(**settings) as made:
+        assert made.hls.startswith("https://")
+        yield made
+
+
+def reaches(host: str, number: int) -> bool:
+    try:
+        socket.create_connection((host, number), PATIENCE).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def sign_in(server: Server, client: httpx.Client) -> httpx.Response:
+    printed = (server.log.parent / "printed").read_text()
+    found = re.search(r"as admin, password (\S+)", printed)
+    assert found, printed
+    page = {"Origin": server.hls, "X-Ingestd": "1"}
+    body = {"name": "admin", "password": found[1]}
+    return client.post("/api/v1/session", json=body, headers=page)
+
+
+def test_a_stranger_signs_in_by_https_and_is_told_where_to_publish(
+    public: Server, authority: Authority
+) -> None:
+    with httpx.Client(base_url=public.hls, verify=authority.trusting()) as client:
+        answer = sign_in(public, client)
+        good(answer)
+        cookie = answer.headers["set-cookie"].lower()
+        assert "; secure" in cookie and "; httponly" in cookie and "samesite=" in cookie
+        assert "strict-transport-security" in client.get("/sign-in").headers
+        assert good(client.get("/api/v1/session"))["user"]["name"] == "admin"
+        told = good(client.get("/api/v1/channels/demo"))["rtmp"]
+    assert told == {"host": None, "port": port(public.rtmp[:-5]), "tls_port": told["tls_port"], "local": True}
+    assert (
+        f"OBS       rtmps://{HOST}:{told['tls_port']}/live\n" in (public.log.parent / "printed").read_text()
+    )
+
+
+def test_with_a_certificate_nothing_is_public_without_it(public: Server) -> None:
+    assert reaches(ELSEWHERE, port(public.hls))
+    assert reaches(ELSEWHERE, told(public)["tls_port"])
+    for address in (public.rtmp.removesuffix("/live"), public.http):
+        assert reaches(HOST, port(address))
+        assert not reaches(ELSEWHERE, port(address))
+
+
+def told(server: Server) -> Any:
+    """Where encoders publish, as whoever may is told."""
+    with administrator(server) as admin:
+        return good(admin.get("/channels/demo"))["rtmp"]
+
+
+def test_a_recording_is_published_by_wss(
+    public: Server, authority: Authority, files: tuple[Path, Path]
+) -> None:
+    command = [sys.executable, "-m", "ingestd", "publish", str(RECORDINGS / CLIP), "--server", public.hls]
+    given = {"INGESTD_STREAM_KEY": public.stream_key, "INGESTD_TOKEN": public.token}
+    given |= {"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(files[0])}
+    ended = subprocess.run([*command, "--speed", "5"], env=given, capture_output=True, timeout=PATIENCE)
+    assert ended.returncode == 0, ended.stderr.decode()
+    playlist = public.wait_state("ended")["hls"]
+    assert httpx.get(public.hls + playlist, verify=authority.trusting()).text.startswith("#EXTM3U")
+
+
+@pytest.mark.parametrize(
+    ("origin", "taken"), [("https://{}", True), ("http://{}", False), ("https://a.b", False)]
+)
+def test_a_page_of_another_site_publishes_nothing_by_wss(
+    public: Server, authority: Authority, origin: str, taken: bool
+) -> None:
+    entry = public.hls.removeprefix("https://")
+    bearer = {"Authorization": f"Bearer {public.token}", "Origin": origin.format(entry)}
+    address = f"wss://{entry}/ws?streamKey={public.stream_key}"
+    with (
+        contextlib.nullcontext() if taken else pytest.raises(InvalidStatus, match="403"),
+        connect(address, additional_headers=bearer, ssl=authority.trusting(), open_timeout=PATIENCE),
+    ):
+        pass
+
+
+def test_a_broadcast_by_rtmps_goes_on_while_the_certificate_is_renewed(
+    public: Server, authority: Authority, files: tuple[Path, Path]
+) -> None:
+    addresses = [f"{HOST}:{port(public.hls)}", f"{HOST}:{told(public)['tls_port']}"]
+    with publishing(replace(public, rtmp=f"rtmps://{addresses[1]}/live")):
+        began = public.wait_state("live")
+        new = authority.issue(*files)
+        for address in addresses:
+            shown = "the new certificate"
+            wait_for(shown, lambda at=address: serial(at, authority.trusting()) == new)  # type: ignore[misc]
+        going_on(public, 2.0)
+        now = public.newest()
+        assert now and (now["id"], now["state"]) == (began["id"], "live")
+    public.wait_state("ended")

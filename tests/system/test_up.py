@@ -186,6 +186,16 @@ def test_serve_without_a_place_for_nginx_is_refused(place: Path) -> None:
     assert "--hls-port" in ended.stderr
 
 
+@pytest.mark.parametrize("secret", ["secret", "x" * 64])
+def test_serve_takes_no_secret_that_can_be_guessed(place: Path, secret: str) -> None:
+    (place / "data").mkdir()
+    (place / "data" / "nginx.secret").write_text(secret)
+    ports = ["--http-port", "0", "--set", "rtmp.internal_port=1940"]
+    ended = ingestd("serve", "--data-dir", str(place / "data"), *ports)
+    assert ended.returncode == 2
+    assert "nginx.secret is too" in ended.stderr and "openssl rand" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import stat
 from datetime import timedelta
@@ -16,6 +17,7 @@ from ingestd.nginx.certificate import Certificate, read_pair
 from tests.support.authority import Authority
 
 AUTHORITY = Authority()
+_EC = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey (RFC 5480)
 
 
 @pytest.fixture
@@ -51,6 +53,24 @@ def test_what_is_wrong_is_said(files: tuple[Path, Path], tmp_path: Path) -> None
     for pair, words in wrong:
         with pytest.raises(StartError, match=words):
             read_pair(*pair)
+
+
+def of_another_kind(file: Path) -> Path:
+    """The same with a kind of key that nobody knows."""
+    kind, body = file.read_text().split("-----")[1].removeprefix("BEGIN "), file.read_text().split("-----")[2]
+    changed = base64.b64decode(body).replace(_EC, _EC[:-1] + b"\x7f")
+    assert _EC not in changed
+    new = file.with_name(f"odd-{file.name}")
+    new.write_text(f"-----BEGIN {kind}-----\n{base64.encodebytes(changed).decode()}-----END {kind}-----\n")
+    return new
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["certificate", "key"])
+def test_a_kind_of_key_that_nobody_knows_is_refused_in_words(files: tuple[Path, Path], which: int) -> None:
+    pair = [*files]
+    pair[which] = of_another_kind(pair[which])
+    with pytest.raises(StartError, match="that can be used"):
+        read_pair(*pair)
 
 
 def test_the_copy_is_ours_alone_and_never_half_of_a_renewal(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ingestd.accounts.model import SLUG
 from ingestd.errors import StartError
 from ingestd.nginx.config import NginxValues, find_rtmp_module, find_stream_module, render, resource
 
@@ -20,6 +21,8 @@ VALUES = NginxValues(
     hls=Path("/srv/hls"),
     rtmp_module=Path("/usr/lib/nginx/modules/ngx_rtmp_module.so"),
     rtmp_listen="127.0.0.1:1935",
+    rtmp_inner="127.0.0.1:18937",
+    rtmp_relay="127.0.0.1:18939",
     rtmp_internal="127.0.0.1:1936",
     rtmp_publishers="127.0.0.1",
     callbacks="http://127.0.0.1:4000/internal/secret/rtmp",
@@ -28,11 +31,11 @@ VALUES = NginxValues(
     http_address="127.0.0.1:4000",
     segment_ms=1000,
 )
-TLS = {
+TLS: dict[str, Any] = {
     "certificate": Path("/srv/nginx/tls.pem"),
-    "stream_module": find_stream_module(),
-    "rtmps_listen": "127.0.0.1:18936",
-    "rtmps_inner": "127.0.0.1:18937",
+    "rtmps_listen": "127.0.0.1:18938",
+    "redirect_listen": "127.0.0.1:18940",
+    "redirect_port": ":18080",
 }
 
 
@@ -48,16 +51,16 @@ def test_every_name_of_the_template_is_filled_in(more: dict[str, Any]) -> None:
 
 
 def test_tls_and_rtmps_are_there_only_where_they_are_wanted() -> None:
-    assert not re.search("ssl|stream {|stream_module", render(VALUES))
+    assert "ssl" not in render(VALUES)
     text = render(replace(VALUES, certificate=Path("/srv/nginx/tls.pem")))
     assert "listen 127.0.0.1:8080 ssl http2;" in text
     assert "listen 127.0.0.1:8080;" not in text
-    assert not re.search("stream {|stream_module|proxy_protocol", text)
+    assert "ssl_handshake_timeout" not in text
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(NginxValues)])
 def test_every_value_stands_in_the_configuration(field: str) -> None:
-    kind = type(getattr(replace(VALUES, **TLS), field))  # type: ignore[arg-type]
+    kind = type(getattr(replace(VALUES, **TLS), field))
     mark = "31337" if kind is int else f"/mark-of-{field}"
     assert mark in render(changed(field, (mark,) if kind is tuple else mark))
 
@@ -86,9 +89,9 @@ def test_nginx_takes_the_configuration(tmp_path: Path, listen: str, more: dict[s
         directory=directory,
         hls=hls,
         rtmp_module=MODULE,
+        stream_module=find_stream_module(),
         rtmp_listen="0.0.0.0:18935",
         rtmp_internal="127.0.0.1:18936",
-        rtmp_relay="listen 127.0.0.1:18935;",
         hls_listen=listen,
         **more,
     )
@@ -103,6 +106,21 @@ def test_nginx_takes_the_configuration(tmp_path: Path, listen: str, more: dict[s
     # an ordinary user's limit of descriptors, which ingestd raises for its nginx, is none of this test
     words = [line for line in ended.stderr.decode().splitlines() if "worker_connections" not in line]
     assert (ended.returncode, words) == (0, [])
+
+
+def test_there_are_connections_for_viewers_and_for_all_publishers() -> None:
+    """A publisher takes its own, both ends of the one within, and that of its relay."""
+    assert VALUES.connections >= 4096 + 4 * VALUES.rtmp_of_all
+
+
+def test_every_copy_says_what_a_channel_may_be_called_as_the_model_does() -> None:
+    assert f"(?<channel>{SLUG.pattern})/" in render(VALUES)
+    for page, field in (("admin.html", "user-name"), ("channels.html", "name")):
+        text = resource(Path("web") / "src" / page).read_text()
+        found = re.search(rf'<input id="{field}"[^>]* maxlength="64"[^>]* pattern="([^"]*)"', text)
+        assert found
+        # the length is the field's, and browsers read a pattern with the flag v, which wants \\-
+        assert found[1].replace("\\-", "-").replace("*", "{0,62}").replace("(", "(?:") == SLUG.pattern
 
 
 def test_a_configured_module_is_found_by_its_absolute_path(

@@ -55,10 +55,19 @@ def test_many_settings_can_be_set_and_the_last_of_one_name_counts() -> None:
 
 @pytest.mark.parametrize("text", ["hls.window", "window=1", "hls.windows=1", "hsl.window=1", "=1", "", ".=1"])
 def test_what_names_no_setting_is_told_the_names(text: str) -> None:
-    with pytest.raises(
-        SettingsError, match=re.escape(f"--set {text}: say SECTION.KEY=VALUE") + ".*hls.window"
-    ):
+    said = re.escape(f"--set {text.partition('=')[0]}: say SECTION.KEY=VALUE")
+    with pytest.raises(SettingsError, match=f"{said}.*hls.window"):
         settings("--set", text)
+
+
+@pytest.mark.parametrize("name", ["auth.secret", "auth.previous_secret", "database.url"])
+def test_a_secret_has_no_flag_and_is_not_repeated(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"INGESTD_{name.replace('.', '_').upper()} in the env") as caught:
+        settings("--set", f"{name}=hunter2")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(SettingsError, match="say SECTION.KEY=VALUE") as caught:
+        settings("--set", f"{name}s=hunter2")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_bad_value_names_its_flag() -> None:

@@ -55,6 +55,18 @@ def test_a_child_is_as_nice_and_as_small_as_it_is_told(tmp_path: Path) -> None:
     assert (lines, ended.ok) == ([str(ours + 7), str(300 * 1024), str(300 * 1024)], True)
 
 
+def test_a_secret_in_what_a_child_says_is_neither_kept_nor_handed_on(tmp_path: Path) -> None:
+    async def story() -> tuple[list[str], Exit]:
+        heard: list[str] = []
+        script = 'echo "no route to /ws?token=a-token-of-somebody HTTP/1.1" >&2; exit 3'
+        child = await Child.start(["sh", "-c", script], name="test", cwd=tmp_path, on_line=heard.append)
+        return heard, await child.wait()
+
+    heard, ended = asyncio.run(story())
+    assert heard == list(ended.lines) == ["no route to /ws?token=[hidden] HTTP/1.1"]
+    assert str(ended).startswith("exit code 3: no route")
+
+
 def test_nothing_is_taken_from_a_child_unasked(tmp_path: Path) -> None:
     lines, _ = asyncio.run(said(tmp_path, "nice; ulimit -d"))
     assert lines == [str(os.nice(0)), "unlimited"]

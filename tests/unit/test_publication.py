@@ -168,6 +168,25 @@ def test_while_it_is_not_read_its_silence_is_ours() -> None:
     asyncio.run(story())
 
 
+def test_whose_silence_the_server_in_front_of_us_knows_is_silent_though_it_is_not_read() -> None:
+    async def story() -> None:
+        heard = Heard(begun=True, ahead=1)
+        one = resumable(heard)
+        one.append(fragment())
+        waiting = asyncio.create_task(one.room())
+        await asyncio.sleep(0)
+        now = time.monotonic()
+        one.alive(due=0.5)
+        assert one.silent_for(now + 0.4) == 0.0
+        assert one.silent_for(now + 100) == pytest.approx(99.5, abs=0.2)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        one.count(7)  # what it had sent before
+        assert one.silent_for(now + 100) == pytest.approx(99.5, abs=0.2)
+
+    asyncio.run(story())
+
+
 def test_a_wait_for_room_that_is_cancelled_leaves_it_readable() -> None:
     async def story() -> None:
         one = resumable(Heard(begun=True, ahead=1))

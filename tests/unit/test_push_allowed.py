@@ -10,12 +10,15 @@ import pytest
 from ingestd.errors import Code, Refused
 from ingestd.push.allowed import check, parse, reachable
 
+OWN = ["127.0.0.1", "fe80::7%eth0", "198.41.0.4", "2001:503:ba3e::2:30"]
+"""Of this machine, which a provider has put right into the Internet."""
+
 
 def look(url: str, found: Sequence[str], allow: Sequence[str] = ()) -> list[str]:
-    async def resolve(host: str, port: int) -> Sequence[str]:
+    async def resolve(host: str) -> Sequence[str]:
         return found
 
-    return asyncio.run(reachable(parse(url), allow, resolve))
+    return asyncio.run(reachable(parse(url), allow, resolve, lambda: OWN))
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,8 @@ def look(url: str, found: Sequence[str], allow: Sequence[str] = ()) -> list[str]
         ("rtmps://live-api-s.facebook.com:443/rtmp/", "live-api-s.facebook.com", 443, True, "rtmp"),
         ("rtmps://x.example.org/app/instance", "x.example.org", 443, True, "app/instance"),
         ("rtmp://[2001:db8::1]:1936/live", "2001:db8::1", 1936, False, "live"),
+        ("rtmp://example.org./live", "example.org.", 1935, False, "live"),
+        (f"rtmp://{'a' * 63}.example.org/live", f"{'a' * 63}.example.org", 1935, False, "live"),
     ],
 )
 def test_an_address_in_its_parts(url: str, host: str, port: int, tls: bool, app: str) -> None:
@@ -51,6 +56,12 @@ def test_an_address_in_its_parts(url: str, host: str, port: int, tls: bool, app:
         "rtmp://example.org/li ve",
         "rtmp://[::1/live",
         "rtmp://ex\0ample.org/live",
+        "rtmp://a..b/live",
+        "rtmp://.example.org/live",
+        "rtmp://./live",
+        f"rtmp://{'a' * 64}.example.org/live",
+        f"rtmp://{'a.' * 127}org/live",
+        "rtmp://[::1%eth0]/live",
     ],
 )
 def test_what_is_no_address_to_push_to(url: str) -> None:
@@ -80,11 +91,30 @@ def test_what_is_no_address_to_push_to(url: str) -> None:
         "::ffff:10.0.0.1",
         "2002:0a00:0001::1",
         "64:ff9b::10.0.0.1",
+        "64:ff9b:1::10.0.0.1",
+        "64:ff9b:1::8.8.8.8",
+        "fec0::1",
+        "::10.0.0.1",
+        "::8.8.8.8",
+        "::ffff:0:10.0.0.1",
+        "2001:0:808:808:0:0:f5ff:fffe",  # Teredo: 10.0.0.1 behind 8.8.8.8
+        "192.0.0.8",
+        "5f00::1",
     ],
 )
 def test_what_is_inside_of_a_network_is_not_reached(address: str) -> None:
     with pytest.raises(Refused, match="push.allow"):
         look("rtmp://example.org/live", ["93.184.216.34", address])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["198.41.0.4", "::ffff:198.41.0.4", "2002:c629:4::1", "64:ff9b::198.41.0.4", "2001:503:ba3e::2:30"],
+)
+def test_the_server_itself_is_not_reached_by_the_address_that_others_know(address: str) -> None:
+    with pytest.raises(Refused, match=r"itself.*push\.allow"):
+        look("rtmp://example.org/live", ["93.184.216.34", address])
+    assert look("rtmp://example.org/live", [address], ["example.org"])
 
 
 def test_public_addresses_are_those_that_are_connected_to() -> None:
@@ -105,12 +135,12 @@ def test_an_exception_holds_for_nothing_else() -> None:
 
 
 def test_when_it_is_stored_an_unknown_host_passes_and_an_inner_one_does_not() -> None:
-    async def unknown(host: str, port: int) -> Sequence[str]:
+    async def unknown(host: str) -> Sequence[str]:
         raise OSError("no such host")
 
-    async def inner(host: str, port: int) -> Sequence[str]:
+    async def inner(host: str) -> Sequence[str]:
         return ["127.0.0.1"]
 
-    asyncio.run(check("rtmp://example.org/live", (), unknown))
+    asyncio.run(check("rtmp://example.org/live", (), unknown, list))
     with pytest.raises(Refused):
-        asyncio.run(check("rtmp://example.org/live", (), inner))
+        asyncio.run(check("rtmp://example.org/live", (), inner, list))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 import structlog
+import uvloop
 
 from ingestd.accounts.model import Target
 from ingestd.broadcast.broadcast import Broadcast
@@ -23,9 +26,14 @@ from ingestd.broadcast.registry import Subscriber
 from ingestd.delivery.playlist import MediaPlaylist, Segment
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.push import connection as module
+from ingestd.push import state
+from ingestd.push.allowance import Allowance
 from ingestd.push.allowed import Resolver, parse
+from ingestd.push.amf import Malformed
+from ingestd.push.chunks import Message, write
 from ingestd.push.connection import Closed, Connection
 from ingestd.push.flv import Tag
+from ingestd.push.lookup import Lookups, Unanswered
 from ingestd.push.push import Live, explain
 from ingestd.push.pushes import Broadcasts, Pushes
 from ingestd.push.rtmp import VIDEO
@@ -49,8 +57,11 @@ async def listening(
     *,
     deaf: bool = False,
     brief: bool = False,
+    reset: bool = False,
+    chatter: bytes = b"",
 ) -> AsyncIterator[int]:
-    """The port of a server; a ``deaf`` one reads nothing once it has accepted, a ``brief`` one closes."""
+    """The port of a server; a ``deaf`` one reads nothing once it has accepted, but says ``chatter`` again and
+    again; a ``brief`` one closes, and one that is to ``reset`` does so without a word."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server = made()
@@ -59,8 +70,15 @@ async def listening(
                 writer.write(server.receive(data))
                 if brief and server.key:
                     break
+                if reset and server.key:
+                    linger = struct.pack("ii", 1, 0)
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    break
                 if deaf and server.key:
                     writer.transport.pause_reading()  # type: ignore[attr-defined]
+                    while chatter:
+                        writer.write(chatter)
+                        await writer.drain()
                     await asyncio.Event().wait()
         writer.close()
 
@@ -76,7 +94,8 @@ def run(story: Coroutine[Any, Any, None]) -> None:
         async with asyncio.timeout(20):
             await story
 
-    asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server does
+        runner.run(bounded())
 
 
 async def dial(url: str, tls: ssl.SSLContext | None = None) -> Connection:
@@ -144,6 +163,41 @@ def test_the_other_side_takes_nothing_any_more(monkeypatch: pytest.MonkeyPatch) 
     run(story())
 
 
+def test_who_asks_and_does_not_read_the_answers_costs_neither_memory_nor_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Slowly enough that nothing else stops it: what is not taken is not answered any more."""
+    monkeypatch.setattr(module, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_BUFFER", 1024)
+    monkeypatch.setattr(Allowance, "take", lambda *_: None)
+    question = write(Message(4, struct.pack(">HI", 6, 1)), 2)
+
+    async def story() -> None:
+        async with listening(RtmpServer, deaf=True, chatter=question * 1000) as port:
+            made = await dial(f"rtmp://localhost:{port}/live")
+            made._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            with pytest.raises(TimeoutError):
+                await made.listen()
+            assert made._writer.transport.get_write_buffer_size() < 64 * 1024
+            await made.close()
+
+    run(story())
+
+
+def test_who_never_stops_talking_is_let_go() -> None:
+    question = write(Message(4, struct.pack(">HI", 6, 1)), 2)
+
+    async def story() -> None:
+        async with listening(RtmpServer, deaf=True, chatter=question * 1000) as port:
+            made = await dial(f"rtmp://localhost:{port}/live")
+            with pytest.raises(Malformed):
+                await made.listen()
+            await made.close()
+
+    run(story())
+
+
 def test_who_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
 
@@ -198,10 +252,10 @@ async def pushing(
     allow: Sequence[str] = LOOPBACK,
     *,
     program: str = "no-such-program",
-    resolve: Resolver = module.resolve,
+    resolver: Callable[[str], Resolver] | None = None,
 ) -> AsyncIterator[Pushes]:
     encoder = EncoderSettings(program, root)
-    made = Pushes(air, lambda: targets, lambda _: key, encoder, allow, resolve=resolve)
+    made = Pushes(air, lambda: targets, lambda _: key, encoder, resolver or Lookups().of, allow)
     made.start()
     try:
         yield made
@@ -216,6 +270,13 @@ async def reaches(pushes: Pushes, state: State, after: float = 0.0) -> str:
         if found and found.state is state and found.since > after:
             assert KEY not in str(found)
             return found.message
+        await asyncio.sleep(0.01)
+
+
+async def until(probe: Callable[[], bool]) -> None:
+    while True:
+        if probe():
+            return
         await asyncio.sleep(0.01)
 
 
@@ -272,6 +333,17 @@ def test_what_is_hopeless_is_said_and_not_tried_again(tmp_path: Path, url: str, 
     run(story())
 
 
+def test_a_connection_that_is_reset_is_tried_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            listening(RtmpServer, reset=True) as port,
+            pushing(OnAir(), [to(port)], tmp_path) as pushes,
+        ):
+            await reaches(pushes, State.BACKING_OFF)
+
+    run(story())
+
+
 def test_a_target_without_a_key(tmp_path: Path) -> None:
     async def story() -> None:
         async with pushing(OnAir(), [to(1)], tmp_path, "") as pushes:
@@ -317,21 +389,83 @@ def test_targets_come_change_and_go(tmp_path: Path) -> None:
     run(story())
 
 
+@pytest.mark.parametrize("wrong", [False, True], ids=["pushing", "failed"])
+def test_another_key_is_used_at_once(tmp_path: Path, wrong: bool) -> None:
+    """Which the revision tells, for a target holds nothing else of its key."""
+
+    async def story() -> None:
+        servers: list[RtmpServer] = []
+        keys, targets = ["" if wrong else "the old one"], [to(1)]
+
+        def accept() -> RtmpServer:
+            servers.append(RtmpServer())
+            return servers[-1]
+
+        async with listening(accept) as port:
+            targets[0] = replace(to(port), revision="1")
+            made = Pushes(
+                OnAir(),
+                lambda: targets,
+                lambda _: keys[-1],
+                EncoderSettings("no-such-program", tmp_path),
+                Lookups().of,
+                LOOPBACK,
+            )
+            made.start()
+            await reaches(made, State.FAILED if wrong else State.PUSHING)
+            keys.append(KEY)
+            made.changed()
+            assert made.states()["t1"].state is not State.WAITING, "nothing has changed but in secret"
+            targets[0] = replace(to(port), revision="2")
+            made.changed()
+            await until(lambda: servers != [] and servers[-1].key == KEY)
+            await reaches(made, State.PUSHING)
+            await made.close()
+            assert all(one.commands[-1] == "deleteStream" for one in servers)
+
+    run(story())
+
+
 def test_a_name_that_points_inside_later_is_not_followed(tmp_path: Path) -> None:
     async def story() -> None:
         answers = [["127.0.0.1"], ["127.0.0.1", "10.0.0.1"]]
 
-        async def resolve(host: str, port: int) -> Sequence[str]:
+        async def resolve(host: str) -> Sequence[str]:
             return answers.pop(0)
 
         async with listening(RtmpServer, brief=True) as port:
             air, target = OnAir(), replace(to(port), url=f"rtmp://push.example.org:{port}/live")
-            async with pushing(air, [target], tmp_path, resolve=resolve) as pushes:
+            async with pushing(air, [target], tmp_path, resolver=lambda _: resolve) as pushes:
                 await reaches(pushes, State.BACKING_OFF)
                 air.media.append(Segment("0.ts", 1.0, 0.0))  # without media it is not tried again
                 air.tell()
                 assert "push.allow" in await reaches(pushes, State.FAILED)
                 assert pushes.states()["t1"].connections == 1
+
+    run(story())
+
+
+def test_a_name_server_that_is_silent_is_no_reason_to_give_a_target_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "_UNCOUNTED", 0.01)
+    tries: list[str] = []
+
+    async def resolve(host: str) -> Sequence[str]:
+        tries.append(host)
+        if len(tries) < 20:
+            raise Unanswered("no answer in time")
+        return LOOPBACK
+
+    async def story() -> None:
+        server, air = RtmpServer(), OnAir()
+        air.media.append(Segment("0.ts", 1.0, 0.0))  # without media it is not tried again
+        async with (
+            listening(lambda: server) as port,
+            pushing(air, [to(port)], tmp_path, resolver=lambda _: resolve) as pushes,
+        ):
+            assert "looked up" in await reaches(pushes, State.BACKING_OFF)
+            await until(lambda: server.key == KEY)
 
     run(story())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
@@ -20,13 +21,17 @@ def publisher() -> Publisher:
     return Publisher("live", "rtmp://example.org/live", KEY, bytes(1528))
 
 
+def ping(number: int) -> bytes:
+    return write(Message(4, struct.pack(">HI", 6, number)), 2)
+
+
 def converse(ours: Publisher, server: RtmpServer, step: int = 1 << 20) -> None:
     """Both talk until nobody has anything to say; what the server says comes in pieces of ``step``."""
     waiting = ours.begin()
     while waiting:
         answer = server.receive(waiting)
         pieces = [answer[start : start + step] for start in range(0, len(answer), step)]
-        waiting = b"".join(ours.receive(piece) for piece in pieces)
+        waiting = b"".join(ours.receive(piece, 0.0) for piece in pieces)
 
 
 @pytest.mark.parametrize("step", [1, 100, 1537, 1 << 20])
@@ -85,28 +90,52 @@ def test_a_refusal_quotes_nothing(verdict: str, words: str) -> None:
 
 def test_a_refused_connection() -> None:
     ours, server = publisher(), RtmpServer()
-    ours.receive(server.receive(ours.begin()))
+    ours.receive(server.receive(ours.begin()), 0.0)
     with pytest.raises(Rejected, match="does not know this address"):
-        ours.receive(said("_error", 1.0, None, {"code": "NetConnection.Connect.InvalidApp"}))
+        ours.receive(said("_error", 1.0, None, {"code": "NetConnection.Connect.InvalidApp"}), 0.0)
 
 
 def test_pings_are_answered_and_bytes_acknowledged() -> None:
     ours, server = publisher(), RtmpServer()
     converse(ours, server)
-    server.receive(ours.receive(write(Message(4, struct.pack(">HI", 6, 99)), 2)))
+    server.receive(ours.receive(ping(99), 0.0))
     assert server.controls[-1].data == struct.pack(">HI", 7, 99)
-    server.receive(ours.receive(write(Message(5, struct.pack(">I", 100)), 2)))
+    server.receive(ours.receive(write(Message(5, struct.pack(">I", 100)), 2), 0.0))
     assert server.controls[-1].kind == 3
 
 
-def test_a_smaller_chunk_size_is_taken() -> None:
+@pytest.mark.parametrize(
+    ("size", "taken"), [(0, False), (1, False), (127, False), (128, True), (65536, True)]
+)
+def test_chunks_that_would_cost_more_than_they_say_are_not_taken(size: int, taken: bool) -> None:
     ours, server = publisher(), RtmpServer()
     converse(ours, server)
-    ours.receive(write(Message(1, struct.pack(">I", 1)), 2))
-    ping = write(Message(4, struct.pack(">HI", 6, 5)), 2)
-    header, pieces = ping[:12], [ping[12 + number : 13 + number] for number in range(6)]
-    server.receive(ours.receive(header + b"\xc2".join(pieces)))
-    assert server.controls[-1].data == struct.pack(">HI", 7, 5)
+    with contextlib.nullcontext() if taken else pytest.raises(Malformed):
+        ours.receive(write(Message(1, struct.pack(">I", size)), 2), 0.0)
+
+
+def test_who_says_what_a_server_says_is_heard_for_good() -> None:
+    ours, server = publisher(), RtmpServer()
+    converse(ours, server)
+    for tenth in range(3600):
+        assert ours.receive(ping(tenth), tenth / 10)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"\x42" + bytes(3) + b"\0\0\6\4" + b"\0\6\0\0\0\1", b"\xc9", bytes(20)],
+    ids=["questions", "messages of a byte", "much"],
+)
+def test_who_never_stops_talking_is_not_heard_to_the_end(said: bytes) -> None:
+    """Little work is ours, whatever the other side does."""
+    ours, server = publisher(), RtmpServer()
+    converse(ours, server)
+    ours.receive(b"\x09" + bytes(11), 0.0)  # an empty message, which the second one repeats
+    answered = 0
+    with pytest.raises(Malformed, match="says more"):
+        for tenth in range(1000):
+            answered += len(ours.receive(said * 200, tenth / 10))
+    assert answered < 64 * 1024
 
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n", b"SSH-2.0-OpenSSH\r\n", b"\x06"])
@@ -114,7 +143,7 @@ def test_what_is_no_rtmp_server(greeting: bytes) -> None:
     ours = publisher()
     ours.begin()
     with pytest.raises(Malformed):
-        ours.receive(greeting)
+        ours.receive(greeting, 0.0)
 
 
 @given(st.binary(max_size=4000))
@@ -122,7 +151,7 @@ def test_junk_raises_nothing_but_what_is_said(junk: bytes) -> None:
     ours = publisher()
     converse(ours, RtmpServer())
     try:
-        ours.receive(junk)
+        ours.receive(junk, 0.0)
     except (Malformed, Rejected):
         pass
 

@@ -64,6 +64,14 @@ def test_a_connection_that_held_is_worth_any_number_of_tries() -> None:
     assert waits[:3] == [0.0, 1.0, 2.0] and waits[-1] == 30.0
 
 
+def test_what_tells_nothing_of_the_other_side_is_no_reason_to_give_it_up() -> None:
+    life = at(State.CONNECTING)
+    for _ in range(30):
+        assert life.broke("nobody knows.", 0.0, random=0.0, counts=False) == 5.0
+        life.on(Event.RETRY, 0.0)
+    assert fail(life, 0.0) == 0.0, "it is the first failure"
+
+
 def test_the_next_broadcast_starts_afresh() -> None:
     life = at(State.CONNECTING)
     while fail(life, 0.0) is not None:

@@ -93,6 +93,26 @@ def test_a_publisher_that_comes_back_fences_its_predecessor_however_alive(tmp_pa
     asyncio.run(story())
 
 
+def test_of_a_channel_that_was_deleted_the_next_of_its_name_gets_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            first = registry.begin("demo", "")
+            of(first).stop()
+            first.close()
+            assert await over(of(first)) is State.ENDED
+            second, other = registry.begin("demo", ""), registry.begin("other", "")
+            registry.withdraw("demo")
+            assert second.verdict and second.verdict.code is Code.FORBIDDEN
+            assert other.verdict is None and of(other).order.value == "live"
+            assert registry.newest("demo") is None
+            refused(Code.NO_SUCH_BROADCAST, lambda: registry.resume("demo", of(second).id, 0, 0))
+            assert of(registry.begin("demo", "")).id not in (of(first).id, of(second).id)
+            assert await over(of(second)) is State.ENDED
+            assert registry.newest("demo") is not of(second)
+
+    asyncio.run(story())
+
+
 def test_what_cannot_be_resumed(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path) as registry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -17,8 +18,10 @@ from ingestd.accounts.failures import Failures
 from ingestd.accounts.gate import Admitted
 from ingestd.accounts.model import Channel
 from ingestd.broadcast.registry import Broadcasts
+from ingestd.encoder.encoder import EncoderSettings
 from ingestd.errors import Code, Refusal
-from ingestd.ingest.relay import RelaySettings
+from ingestd.ingest import rtmp
+from ingestd.ingest.relay import Relay, RelaySettings
 from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.session import Patience
 from tests.unit.live import LIMITS, running
@@ -44,9 +47,12 @@ class Gate:
 class Door:
     """Our side of the callbacks, and nginx's: a relay that is a script, and joins as soon as it runs."""
 
-    def __init__(self, registry: Broadcasts, relay: Path, used: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, registry: Broadcasts, relay: Path, idle: float, used: Callable[[str, str], None]
+    ) -> None:
         self.gate = Gate()
-        settings = RelaySettings(str(relay), relay.parent, "rtmp://127.0.0.1/live", Patience(1 << 20, 60.0))
+        ffmpeg = EncoderSettings(str(relay), relay.parent, nice=5, memory=300)
+        settings = RelaySettings(ffmpeg, "rtmp://127.0.0.1/live", Patience(1 << 20, idle))
         self.rtmp = Rtmp(registry, self.gate, Failures(3), settings, SECRET, 0.3, used)
         transport = httpx.ASGITransport(Starlette(routes=self.rtmp.routes()))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://ingestd")
@@ -64,6 +70,11 @@ class Door:
             await asyncio.sleep(0.01)
         return asked.result()
 
+    async def update(self, client: str, timestamp: str) -> int:
+        """Its status."""
+        form = {"call": "update_publish", "name": "good", "clientid": client, "timestamp": timestamp}
+        return (await self.call("update", **form)).status_code
+
 
 async def until(test: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
@@ -74,24 +85,28 @@ async def until(test: Callable[[], bool]) -> None:
 Story = Callable[[Door], Awaitable[None]]
 
 
-def play(tmp_path: Path, story: Story) -> list[tuple[str, str]]:
-    """The keys that were used, and from where."""
+def play(tmp_path: Path, story: Story, idle: float = 60.0) -> list[tuple[str, str]]:
+    """The keys that were used, and from where; ``idle``: seconds until a silent publisher is dropped."""
     script = tmp_path / "relay"
-    script.write_text("#!/bin/sh\nexec sleep 60\n")
+    script.write_text("#!/bin/sh\nulimit -d >limits; nice >>limits; echo >>limits\nexec sleep 60\n")
     script.chmod(0o755)
     used: list[tuple[str, str]] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Door]:
         async with running(tmp_path, replace(LIMITS, silent_after=0.3)) as registry:
-            door = Door(registry, script, lambda key, address: used.append((key, address)))
-            yield door
-            await door.rtmp.close()
-            await door.client.aclose()
+            door = Door(registry, script, idle, lambda key, address: used.append((key, address)))
+            try:
+                yield door
+            finally:
+                await door.rtmp.close()
+                await door.client.aclose()
 
     async def run() -> None:
         async with opened() as door:
             await story(door)
+            relays = door.rtmp._relays
+            await until(lambda: not any(one.publication.verdict for one in relays.values()))  # they are gone
 
     asyncio.run(run())
     return used
@@ -177,15 +192,125 @@ def test_a_publisher_that_left_while_it_was_asked_for_is_not_let_in(tmp_path: Pa
         first.publication.silent_for = lambda now: 0.0  # type: ignore[method-assign]
         waits = asyncio.create_task(door.publish(clientid="2"))
         await until(lambda: "2" in door.rtmp._asking)
-        assert (
-            await door.call("update", call="update_publish", name="good", clientid="2")
-        ).status_code == 200
+        assert await door.update("2", "0") == 200
         await door.call("done", name="good", clientid="2")
         del first.publication.silent_for
         assert (await waits).status_code == 408
         assert len(door.rtmp) <= 1
 
     play(tmp_path, story)
+
+
+def test_a_ghost_is_known_by_what_nginx_has_of_it_also_while_it_is_not_read(tmp_path: Path) -> None:
+    async def story(door: Door) -> None:
+        await door.publish()
+        (first,) = door.rtmp._relays.values()
+        first.publication._blocked = True  # the encoder is down
+        waits = asyncio.create_task(door.publish(clientid="2"))
+        sent = 0
+        while not waits.done():
+            sent += 50
+            assert await door.update("1", str(sent)) == 200
+            await asyncio.sleep(0.05)
+        assert waits.result().status_code == 409
+        for _ in range(3):
+            await door.update("1", str(sent))
+        assert (await door.publish(clientid="3")).status_code == 302
+        assert first.publication.verdict
+
+    play(tmp_path, story)
+
+
+def test_of_two_that_wait_for_one_that_has_left_the_second_does_not_throw_out_the_first(
+    tmp_path: Path,
+) -> None:
+    async def story(door: Door) -> None:
+        await door.publish()
+        (first,) = door.rtmp._relays.values()
+        busy(first)
+        await door.call("done", name="good")
+        assert (await door.publish(clientid="2")).status_code == 302
+        (second,) = (one for one in door.rtmp._relays.values() if one is not first)
+        busy(second)
+        door.rtmp._relays["drains"] = first
+        assert (await door.publish(clientid="3")).status_code == 409
+        assert second.publication.verdict is None
+        del door.rtmp._relays["drains"]
+
+    play(tmp_path, story)
+
+
+def busy(relay: Relay) -> None:
+    relay.publication.silent_for = lambda now: 0.0  # type: ignore[method-assign]
+
+
+def test_a_number_that_nginx_gives_again_is_of_the_call_that_came_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(door: Door) -> None:
+        await door.publish()
+        (first,) = door.rtmp._relays.values()
+        busy(first)
+        before = asyncio.create_task(door.publish(clientid="2"))
+        await until(lambda: "2" in door.rtmp._asking)
+        asked = door.rtmp._asking["2"]
+        monkeypatch.setattr(rtmp, "_MARGIN", 60.0)
+        after = asyncio.create_task(door.publish(clientid="2"))
+        await until(lambda: door.rtmp._asking["2"] is not asked)
+        assert (await before).status_code == 409
+        assert "2" in door.rtmp._asking
+        await door.call("done", name="good")
+        assert (await after).status_code == 302
+        assert "2" not in door.rtmp._asking
+
+    play(tmp_path, story)
+
+
+def test_why_somebody_was_turned_away_is_told_as_long_as_it_is_true(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(door: Door) -> None:
+        await door.publish()
+        (first,) = door.rtmp._relays.values()
+        busy(first)
+        assert (await door.publish(clientid="2")).status_code == 409
+        refused = door.rtmp.source("demo")
+        assert refused and "already live" in refused["advice"][0]
+        del first.publication.silent_for
+        await until(lambda: door.rtmp.source("demo") is None)
+        door.gate.revoked = True
+        await until(lambda: not len(door.rtmp))
+        assert door.rtmp.source("demo")
+        monkeypatch.setattr(rtmp, "_REMEMBERED", 0.0)
+        assert door.rtmp.source("demo") is None
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize(("timestamp", "words"), [("0", "Nothing was received"), ("40", "choose H.264")])
+def test_who_sends_what_nginx_does_not_pass_on_is_told_what_can_be_taken(
+    tmp_path: Path, timestamp: str, words: str
+) -> None:
+    async def story(door: Door) -> None:
+        await door.publish()
+        await door.update("1", timestamp)
+        await until(lambda: not len(door.rtmp))
+        refused = door.rtmp.source("demo")
+        assert refused and words in refused["advice"][0]
+
+    play(tmp_path, story, idle=0.3)
+
+
+def test_a_relay_has_the_limits_of_an_encoder(tmp_path: Path) -> None:
+    limits = tmp_path / "limits"
+
+    async def story(door: Door) -> None:
+        await door.publish()
+        await until(lambda: limits.exists() and limits.read_text().endswith("\n\n"))
+
+    play(tmp_path, story)
+    memory, nice = limits.read_text().split()
+    assert (memory, int(nice)) == (str(300 * 1024), os.nice(0) + 5)
 
 
 def test_a_callback_of_any_length_is_bounded(tmp_path: Path) -> None:

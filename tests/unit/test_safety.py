@@ -9,14 +9,18 @@ import pytest
 
 from ingestd.cli.main import main, parser
 from ingestd.cli.options import settings_of
-from ingestd.safety import is_loopback, unsafe
+from ingestd.safety import is_loopback, rtmp_bind, unsafe
 from ingestd.settings import Settings
 
 TLS: dict[str, Any] = {"tls_certificate": Path("/c.pem"), "tls_key": Path("/k.pem")}
 
 
-def words(rtmp: dict[str, Any] | None = None, **http: Any) -> str | None:
-    return unsafe(Settings.model_validate({"http": http, "rtmp": rtmp or {}}))
+def made(rtmp: dict[str, Any] | None = None, **http: Any) -> Settings:
+    return Settings.model_validate({"http": http, "rtmp": rtmp or {}})
+
+
+def words(rtmp: dict[str, Any] | None = None, own_nginx: bool = True, **http: Any) -> str | None:
+    return unsafe(made(rtmp, **http), own_nginx=own_nginx)
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::", "", "192.0.2.1", "tv.example.org"])
@@ -41,6 +45,14 @@ def test_the_flag_is_the_setting() -> None:
         assert settings_of(parser().parse_args(["up", *words])).http.insecure is insecure
 
 
+def test_serve_refuses_a_public_address_whatever_certificate_it_is_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tls = [f"--set=http.{name}={path}" for name, path in TLS.items()]
+    assert main(["serve", "--bind", "0.0.0.0", "--data-dir", str(tmp_path / "data"), *tls]) == 2
+    assert "`ingestd serve` itself has no TLS" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_loopback_takes_nothing(bind: str) -> None:
     assert is_loopback(bind)
@@ -59,7 +71,43 @@ def test_certificate_and_key_belong_together(name: str) -> None:
     assert said and "set both" in said
 
 
+def test_a_redirect_to_https_takes_a_certificate() -> None:
+    said = words(redirect_port=80)
+    assert said and "http.tls_certificate" in said
+    assert words(redirect_port=80, **TLS) is None
+
+
 def test_rtmps_takes_a_certificate() -> None:
     said = words({"tls_port": 1936}, insecure=True)
     assert said and "http.tls_certificate" in said
     assert words({"tls_port": 1936}, **TLS) is None
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "192.0.2.1"])
+def test_without_an_nginx_of_ours_a_certificate_makes_nothing_safe(bind: str) -> None:
+    said = words(own_nginx=False, bind=bind, **TLS)
+    assert said and f"http.bind = {bind!r}" in said and "--insecure" in said
+    assert words(own_nginx=False, bind=bind, insecure=True, **TLS) is None
+    assert words(own_nginx=False, **TLS) is None
+
+
+def test_where_another_nginx_listens_is_not_ours_to_refuse() -> None:
+    assert words({"bind": "0.0.0.0"}, own_nginx=False) is None
+
+
+@pytest.mark.parametrize(
+    ("rtmp", "http", "bind"),
+    [
+        ("", {}, "127.0.0.1"),
+        ("", {"bind": "0.0.0.0", "insecure": True}, "0.0.0.0"),
+        ("", {"bind": "0.0.0.0", **TLS}, "127.0.0.1"),
+        ("", {"bind": "::1", **TLS}, "::1"),
+        ("", {"bind": "0.0.0.0", "insecure": True, **TLS}, "0.0.0.0"),
+        ("0.0.0.0", {"bind": "0.0.0.0", **TLS}, "0.0.0.0"),
+        ("192.0.2.1", TLS, "192.0.2.1"),
+    ],
+)
+def test_with_a_certificate_rtmp_without_it_is_public_only_where_that_is_said(
+    rtmp: str, http: dict[str, Any], bind: str
+) -> None:
+    assert rtmp_bind(made({"bind": rtmp}, **http)) == bind

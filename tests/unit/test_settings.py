@@ -53,7 +53,7 @@ def test_one_setting_of_a_section_leaves_the_others_alone(tmp_path: Path) -> Non
 def test_every_setting_has_a_variable_in_the_environment(source: Source) -> None:
     variable = f"INGESTD_{source[0]}_{source[1]}".upper()
     with pytest.raises(
-        SettingsError, match=rf"^{source[0]}\.{source[1]} = .*environment variable {variable}"
+        SettingsError, match=rf"^{source[0]}\.{source[1]}( = .*)?, at environment variable {variable}"
     ):
         load(environ={variable: "{ no = 'such value' }"})
 
@@ -146,6 +146,32 @@ def test_a_fault_is_blamed_on_the_layer_that_won(tmp_path: Path) -> None:
 def test_a_fault_in_a_flag_names_the_flag() -> None:
     with pytest.raises(SettingsError, match="http.port = 'x', at flag --http-port: not allowed: .*integer"):
         load(flags={("http", "port"): "x"})
+
+
+SECRETS: list[Source] = [("database", "url"), ("auth", "secret"), ("auth", "previous_secret")]
+
+
+def test_these_are_the_secrets() -> None:
+    """A setting that is one, too, has to be marked in the model."""
+    assert [source for source, field in keys().items() if not field.repr] == SECRETS
+
+
+@pytest.mark.parametrize("source", SECRETS)
+@pytest.mark.parametrize("value", ["{ a = 'hunter2' }", "['hunter2']", "123456"])
+def test_a_fault_in_a_secret_does_not_tell_it(tmp_path: Path, source: Source, value: str) -> None:
+    name = ".".join(source)
+    for said in (
+        fault(tmp_path, f"{name} = {value}\n"),
+        fault(tmp_path, "", environ={f"INGESTD_{'_'.join(source).upper()}": value}),
+    ):
+        assert said.startswith(f"{name}, at ")
+        assert "hunter2" not in said and "123456" not in said
+
+
+@pytest.mark.parametrize("source", SECRETS)
+def test_a_secret_stands_in_no_log_that_shows_the_settings(source: Source) -> None:
+    name = f"INGESTD_{'_'.join(source).upper()}"
+    assert "hunter2" not in repr(load(environ={name: "hunter2"}))
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:

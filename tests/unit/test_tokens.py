@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.accounts.directory import Directory
+from ingestd.accounts.directory import Directory, deleted_user
 from ingestd.accounts.model import Actor, Channel, Claims, Role, Scope, User
 from ingestd.accounts.secrets import rotate
 from ingestd.accounts.tokens import LEEWAY, Tokens
@@ -35,15 +35,19 @@ PEOPLE = {
     for index, name in enumerate(["root", "owner", "helper", "other", "gone"])
 }
 ID = {name: user.id for name, user in PEOPLE.items()}
+BEGAN = NOW - 1000.4  # when the channels were made
 CHANNELS = {
-    "demo": Channel("c" * 16, "demo", "Demo", owner=ID["owner"], publishers=(ID["helper"],)),
-    "else": Channel("d" * 16, "else", "Else", owner=ID["other"]),
+    "demo": Channel(
+        "c" * 16, "demo", "Demo", owner=ID["owner"], publishers=(ID["helper"],), created_at=BEGAN
+    ),
+    "else": Channel("d" * 16, "else", "Else", owner=ID["other"], created_at=BEGAN),
 }
 KNOWN = Directory(
     users=MappingProxyType({user.id: user for user in PEOPLE.values()}),
     channels=MappingProxyType(CHANNELS),
-    revocations=frozenset({"revoked"}),
+    revocations=frozenset({"revoked", deleted_user("fired"), deleted_user("owner")}),
 )
+ISSUER = "https://idp.example"
 SERVER = Actor(None, "", "cli")
 REFUSED = Refusal(Code.UNAUTHENTICATED, "The stream key or the token is not valid.")
 
@@ -53,9 +57,11 @@ class Store:
 
     def __init__(self) -> None:
         self.revoked: dict[str, float] = {}
+        self.subjects: list[str] = []
 
-    async def __call__(self, jti: str, expires_at: float, _actor: Actor) -> None:
+    async def __call__(self, jti: str, expires_at: float, _actor: Actor, subject: str) -> None:
         self.revoked[jti] = expires_at
+        self.subjects.append(subject)
 
 
 def tokens(
@@ -288,21 +294,25 @@ def test_no_text_is_a_token_or_breaks_it(token: str) -> None:
 def outside(algorithm: str, signer: str = "", kid: str | None = "", **changed: Any) -> str:
     signer = signer or SIGNERS[algorithm]
     headers = {} if kid is None else {"kid": kid or signer}
-    return jwt.encode(claims(**changed), private(signer), algorithm, headers)
+    return jwt.encode(claims(**{"iss": ISSUER, **changed}), private(signer), algorithm, headers)
 
 
-def told(*given_: str, keys: Any = None, now: float = NOW, **auth: Any) -> list[Claims | Refusal]:
+def told(*given_: str, keys: Any = None, now: float = NOW) -> list[Claims | Refusal]:
     """What is read from these tokens with a provider of the three kinds of keys, or of ``keys``."""
 
     async def story() -> list[Claims | Refusal]:
         async with provider(*(keys or [jwk("rsa"), jwk("ec"), jwk("ed")])) as served:
-            mine = tokens(Auth(secret=SECRET, jwks_url=served.url, **auth), now=now)
+            mine = tokens(with_provider(served), now=now)
             try:
                 return [await mine.read(token) for token in given_]
             finally:
                 await mine.close()
 
     return asyncio.run(story())
+
+
+def with_provider(served: Provider) -> Auth:
+    return Auth(secret=SECRET, jwks_url=served.url, issuer=ISSUER)
 
 
 @pytest.mark.parametrize("algorithm", SIGNERS)
@@ -314,13 +324,53 @@ def test_a_provider_signs_by_each_algorithm_of_the_table(algorithm: str) -> None
 
 
 def test_our_own_tokens_go_on_beside_a_provider() -> None:
-    assert isinstance(told(signed())[0], Claims)
+    assert isinstance(told(signed(iss=ISSUER))[0], Claims)
 
 
 def test_a_provider_knows_our_users_by_name() -> None:
     found = told(*(outside("ES256", sub=name) for name in ("owner", "stranger", ID["owner"], "gone")))
     users = [each.code if isinstance(each, Refusal) else each.user for each in found]
     assert users == [ID["owner"], None, None, Code.FORBIDDEN]
+
+
+def test_who_was_thrown_out_does_not_come_back_as_a_stranger() -> None:
+    gone, back = told(*(outside("ES256", scope="watch", sub=name) for name in ("fired", "owner")))
+    assert isinstance(gone, Refusal) and "deleted" in gone.message
+    assert isinstance(back, Claims), "there is somebody of that name again"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"scope": "admin", "channel": None, "sub": "stranger"}, None),
+        ({"scope": "admin", "channel": None}, None),
+        ({"scope": "admin", "sub": "stranger"}, None),
+        ({"scope": "admin", "channel": None, "sub": "owner"}, None),
+        ({"scope": "admin", "channel": None, "sub": "root"}, "root"),
+        ({"scope": "watch", "channel": None, "sub": "stranger"}, None),
+        ({"scope": "publish", "channel": None}, None),
+        ({"scope": "watch", "channel": None, "sub": "helper"}, "helper"),
+        ({"scope": "publish", "channel": None, "sub": "helper"}, "helper"),
+        ({"scope": "watch", "sub": "stranger"}, "anybody"),
+        ({"scope": "watch", "sub": "other"}, "anybody"),
+        ({"scope": "publish", "sub": "other"}, "other"),
+    ],
+)
+def test_a_provider_s_token_needs_a_user_or_a_channel_and_to_administer_an_admin(
+    changed: dict[str, Any], found: str | None
+) -> None:
+    (read_,) = told(outside("ES256", **changed))
+    if found is None:
+        assert isinstance(read_, Refusal) and read_.code is Code.FORBIDDEN
+    else:
+        assert isinstance(read_, Claims) and read_.user == ID.get(found)
+
+
+def test_a_provider_s_token_is_not_for_a_later_channel_of_the_same_name() -> None:
+    times = [int(BEGAN) - LEEWAY, int(BEGAN) - LEEWAY - 1]
+    taken, refused = told(*(outside("ES256", iat=time) for time in times))
+    assert isinstance(taken, Claims)
+    assert isinstance(refused, Refusal) and refused.code is Code.FORBIDDEN
 
 
 def test_a_provider_s_clock_may_be_half_a_minute_off_and_no_more() -> None:
@@ -337,7 +387,7 @@ BAD: dict[str, Callable[[], str]] = {
     "wrong audience": lambda: outside("RS256", aud="another"),
     "no exp": lambda: outside("RS256", exp=None),
     "no jti": lambda: outside("RS256", jti=None),
-    "wrong issuer": lambda: outside("RS256", iss="https://evil.example"),
+    "another issuer": lambda: outside("RS256", iss="https://evil.example"),
     "no issuer": lambda: outside("RS256", iss=None),
     "a key of the wrong type": lambda: outside("RS256", kid="ec"),
     "an unknown key": lambda: outside("RS256", kid="unknown"),
@@ -350,14 +400,8 @@ BAD: dict[str, Callable[[], str]] = {
 
 @pytest.mark.filterwarnings("ignore:.*RSA key:jwt.warnings.InsecureKeyLengthWarning")  # to sign by `weak`
 @pytest.mark.parametrize("make", BAD.values(), ids=BAD)
-def test_a_provider_s_token_that_is_wrong_in_one_thing_is_not_valid(
-    make: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    issued = claims
-    monkeypatch.setitem(
-        globals(), "claims", lambda **changed: issued(**{"iss": "https://idp.example", **changed})
-    )
-    good, bad = told(outside("RS256"), make(), issuer="https://idp.example")
+def test_a_provider_s_token_that_is_wrong_in_one_thing_is_not_valid(make: Callable[[], str]) -> None:
+    good, bad = told(outside("RS256"), make())
     assert isinstance(good, Claims)
     assert bad == REFUSED
 
@@ -398,9 +442,11 @@ def test_a_provider_s_shared_secret_signs_nothing() -> None:
 def test_a_key_or_address_in_the_token_itself_is_not_looked_at() -> None:
     async def story() -> None:
         async with provider(jwk("ec", kid="good")) as served, provider(jwk("rsa")) as evil:
-            mine = tokens(Auth(secret=SECRET, jwks_url=served.url))
+            mine = tokens(with_provider(served))
             headers = {"kid": "rsa", "jwk": jwk("rsa"), "jku": evil.url, "x5u": evil.url}
-            assert await mine.read(jwt.encode(claims(), private("rsa"), "RS256", headers)) == REFUSED
+            assert (
+                await mine.read(jwt.encode(claims(iss=ISSUER), private("rsa"), "RS256", headers)) == REFUSED
+            )
             assert evil.asked == 0
             await mine.close()
 
@@ -415,11 +461,11 @@ def test_a_provider_that_is_down_is_not_the_bearer_s_fault_and_stops_no_token_of
     async def story() -> None:
         async with provider() as served:
             served.answer = response(b"", "500 Internal Server Error")
-            mine = tokens(Auth(secret=SECRET, jwks_url=served.url))
+            mine = tokens(with_provider(served))
             found = await mine.read(outside("RS256"))
             assert isinstance(found, Refusal)
             assert found.code is Code.UNAVAILABLE
-            assert isinstance(await mine.read(signed()), Claims)
+            assert isinstance(await mine.read(signed(iss=ISSUER)), Claims)
             await mine.close()
 
     asyncio.run(story())
@@ -427,7 +473,7 @@ def test_a_provider_that_is_down_is_not_the_bearer_s_fault_and_stops_no_token_of
 
 def test_a_provider_that_hangs_keeps_no_token_of_ours_waiting() -> None:
     async def story(served: Provider) -> None:
-        mine, never = tokens(Auth(secret=SECRET, jwks_url=served.url)), asyncio.Event()
+        mine, never = tokens(with_provider(served)), asyncio.Event()
 
         async def hang(_: object) -> None:
             await never.wait()
@@ -452,7 +498,9 @@ def test_a_provider_that_hangs_keeps_no_token_of_ours_waiting() -> None:
 
 def test_what_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"auth\.jwks_url"):
-        tokens(Auth(secret=SECRET, jwks_url="http://idp.example/"))
+        tokens(Auth(secret=SECRET, jwks_url="http://idp.example/", issuer=ISSUER))
+    with pytest.raises(StartError, match=r"auth\.issuer"):
+        tokens(Auth(secret=SECRET, jwks_url="https://idp.example/"))
     with pytest.raises(StartError, match=r"auth\.secret"):
         tokens(Auth(secret="weak"))
 
@@ -473,7 +521,29 @@ def test_a_minted_token_is_read_as_it_was_meant() -> None:
     found = read(minted(scope=Scope.WATCH, user=ID["owner"]))
     assert isinstance(found, Claims)
     assert (found.scope, found.channel, found.user) == (Scope.WATCH, "demo", ID["owner"])
-    assert (len(found.id), found.expires_at) == (16, NOW + 60)
+    assert found.expires_at == NOW + 60
+
+
+@pytest.mark.parametrize(
+    ("wanted", "begins"),
+    [
+        ({}, "c" * 16 + "."),
+        ({"user": ID["helper"]}, "c" * 16 + "." + ID["helper"] + "."),
+        ({"scope": Scope.ADMIN, "channel": None}, ""),
+    ],
+)
+def test_the_id_of_a_token_says_whose_it_is(wanted: dict[str, Any], begins: str) -> None:
+    found = read(minted(**wanted))
+    assert isinstance(found, Claims)
+    assert found.id.startswith(begins) and len(found.id) == len(begins) + 16
+
+
+def test_a_token_is_not_for_a_later_channel_of_the_same_name() -> None:
+    named = {"channel": "demo", "scope": "watch"}
+    assert code(signed(**named, jti=f"{'c' * 16}.1")) == "watch"
+    assert code(signed(**named, jti=f"{'d' * 16}.1")) is Code.FORBIDDEN, "made for one that had the name"
+    old = [signed(**named, iat=int(BEGAN) - late) for late in (0, 1)]  # of before ids named the channel
+    assert [code(token) for token in old] == ["watch", Code.FORBIDDEN]
 
 
 def test_a_token_holds_no_more_than_it_needs() -> None:
@@ -502,7 +572,7 @@ ADMINS, MANAGERS, PUBLISHERS = {"root"}, {"root", "owner"}, {"root", "owner", "h
         ({"scope": Scope.ADMIN}, ADMINS),
         ({"channel": None}, ADMINS),
         ({"scope": Scope.WATCH, "channel": None}, ADMINS),
-        ({"user": ID["other"]}, ADMINS),
+        ({"user": ID["helper"]}, ADMINS | {"helper"}),
         ({}, MANAGERS),
         ({"scope": Scope.WATCH}, MANAGERS),
         ({"user": "oneself"}, PUBLISHERS),
@@ -530,6 +600,8 @@ def test_tokens_are_made_for_those_who_may(wanted: dict[str, Any], who: set[str]
         ({"channel": "../../etc"}, Code.NO_SUCH_CHANNEL),
         ({"user": "f" * 16}, Code.NOT_FOUND),
         ({"user": ID["gone"]}, Code.NOT_FOUND),
+        ({"user": ID["other"]}, Code.INVALID),
+        ({"user": ID["other"], "scope": Scope.WATCH}, Code.INVALID),
         ({"lifetime": 0.0}, Code.INVALID),
         ({"lifetime": -1.0}, Code.INVALID),
         ({"lifetime": float("nan")}, Code.INVALID),
@@ -547,6 +619,36 @@ def test_a_revocation_is_kept_until_the_token_is_past_all_leeway() -> None:
     store = Store()
     asyncio.run(tokens(store=store).revoke(SERVER, "id", NOW + 60))
     assert store.revoked == {"id": NOW + 60 + LEEWAY}
+
+
+OF_DEMO = f"{'c' * 16}.{'0' * 16}"
+OF_HELPER = f"{'c' * 16}.{ID['helper']}.{'0' * 16}"
+
+
+@pytest.mark.parametrize(
+    ("jti", "who", "subject"),
+    [
+        ("0" * 16, ADMINS, "token:" + "0" * 16),
+        (OF_DEMO, MANAGERS, "channel:demo"),
+        (OF_HELPER, PUBLISHERS, "channel:demo"),
+        (OF_HELPER.replace("c", "d"), ADMINS | {"other"}, "channel:else"),
+        (OF_DEMO.replace("c", "e"), ADMINS, "token:" + OF_DEMO.replace("c", "e")),
+        ("c" * 16, ADMINS, "token:" + "c" * 16),
+    ],
+)
+def test_a_token_is_revoked_by_who_is_concerned(jti: str, who: set[str], subject: str) -> None:
+    revoked = set()
+    for name in PEOPLE:
+        store = Store()
+        try:
+            asyncio.run(tokens(store=store).revoke(by(name), jti, NOW))
+        except Refused as error:
+            assert error.refusal.code is Code.FORBIDDEN
+        else:
+            revoked.add(name)
+            assert store.subjects == [subject]
+        assert list(store.revoked) == [jti] * (name in revoked)
+    assert revoked == who
 
 
 @pytest.mark.parametrize("jti", ["", "x" * 201, "a\0b"])

@@ -85,11 +85,11 @@ def test_a_deleted_channel_s_broadcast_is_shown_no_longer(world: World) -> None:
 class Events:
     """``/events`` as it comes: httpx would wait for its end, and there is none."""
 
-    def __init__(self, world: World, query: str, headers: dict[str, str]) -> None:
+    def __init__(self, world: World, query: str, headers: dict[str, str], client: str = CLIENT) -> None:
         self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         raw = [(b"host", HOST.encode()), *((k.lower().encode(), v.encode()) for k, v in headers.items())]
         scope = {"type": "http", "method": "GET", "path": "/api/v1/events", "query_string": query.encode()}
-        scope |= {"headers": raw, "client": (CLIENT, 1), "scheme": "http", "http_version": "1.1"}
+        scope |= {"headers": raw, "client": (client, 1), "scheme": "http", "http_version": "1.1"}
         scope |= {"server": (HOST, 80), "root_path": ""}
         self._left = asyncio.Event()
         running: Any = world.app(scope, self._receive, self.sent.put)  # type: ignore[arg-type]
@@ -174,3 +174,27 @@ def test_who_is_signed_out_meanwhile_hears_no_more(world: World, monkeypatch: py
         return told
 
     assert world.do(sign_out_in_between()) == [hidden.broadcast, last.broadcast]
+
+
+def test_one_address_has_so_many_event_streams_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "_STREAMS", 2)
+
+    async def status(events: Events) -> int:
+        return int((await events.sent.get())["status"])
+
+    async def open_and_close() -> None:
+        first, second, third = (Events(world, "", {}) for _ in range(3))
+        assert [await status(one) for one in (first, second, third)] == [200, 200, 429]
+        assert b"retry_after" in (await third.sent.get())["body"]
+        elsewhere = Events(world, "", {"X-Forwarded-For": "192.0.2.8"}, "127.0.0.1")
+        assert await status(elsewhere) == 200
+        await first.close()
+        again = Events(world, "", {})
+        assert await status(again) == 200
+        for one in (second, third, elsewhere, again):
+            await one.close()
+        assert not world.context.streams
+
+    world.do(open_and_close())

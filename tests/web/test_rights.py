@@ -29,6 +29,10 @@ MATRIX: list[Ask] = [
     ("PATCH", "/users/{user}", {"role": "admin"}, (*ADMIN, 200, 200)),
     ("PATCH", "/users/nobody", {"disabled": True}, (*ADMIN, 404, 404)),
     ("DELETE", "/users/{user}", None, (*ADMIN, 204, 204)),
+    ("GET", "/users/{user}/sessions", None, (*ADMIN, 200, 200)),
+    ("GET", "/users/nobody/sessions", None, (*ADMIN, 404, 404)),
+    ("DELETE", "/users/{user}/sessions", None, (*ADMIN, 204, 204)),
+    ("DELETE", "/users/{user}/sessions/0123456789abcdef", None, (*ADMIN, 404, 404)),
     ("GET", "/channels", None, (200,) * 6),
     ("POST", "/channels", {"name": "{fresh}", "title": "A title"}, (401, 201, 201, 201, 201, 201)),
     ("GET", "/channels/{public}", None, (200,) * 6),
@@ -52,7 +56,8 @@ MATRIX: list[Ask] = [
     ("POST", "/channels/{public}/tokens", {"scope": "publish"}, (401, 403, 201, 201, 201, 201)),
     ("POST", "/channels/{public}/tokens", {"scope": "watch"}, (401, 403, 201, 201, 201, 201)),
     ("POST", "/tokens", {"scope": "admin"}, (*ADMIN, 201, 201)),
-    ("DELETE", "/tokens/0123456789abcdef", None, (401, 204, 204, 204, 204, 204)),
+    ("DELETE", "/tokens/0123456789abcdef", None, (*ADMIN, 204, 204)),
+    ("DELETE", "/tokens/{token_of_public}", None, (*MANAGER, 204, 204, 204)),
     ("GET", "/channels/{public}/targets", None, (*MANAGER, 200, 200, 200)),
     ("POST", "/channels/{public}/targets", NEW_TARGET, (*MANAGER, 201, 201, 201)),
     ("PATCH", "/channels/{public}/targets/{target}", {"enabled": False}, (*MANAGER, 200, 200, 200)),
@@ -96,7 +101,7 @@ def test_everybody_gets_the_answer_that_is_theirs(ask: Ask, world: World, privat
 def test_a_token_of_another_scope_administers_nothing(scope: Scope, world: World, private: Channel) -> None:
     bearer = {"Authorization": f"Bearer {world.token(scope, private.name)}"}
     names = {"public": private.name, "private": private.name, "key": private.key_id, "fresh": world.fresh()}
-    names |= {"target": "0123456789abcdef", "user": "other"}
+    names |= {"target": "0123456789abcdef", "user": "other", "token_of_public": "0123456789abcdef"}
     for method, path, body, statuses in MATRIX:
         if statuses[0] == 401 and path != "/channels/{private}":  # that one it may see
             answer = world.ask("nobody", method, path.format(**names), _filled(body, names), headers=bearer)
@@ -115,6 +120,38 @@ def test_an_admin_s_token_ends_with_the_admin(world: World) -> None:
     assert (answer.status_code, "disabled" in answer.text) == (403, True)
 
 
+def test_who_manages_a_channel_finds_its_tokens_and_revokes_them(world: World) -> None:
+    place = world.channel(private=True)
+    made = world.ask("owner", "POST", f"/channels/{place.name}/tokens", {"scope": "watch"}).json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    assert world.ask("nobody", "GET", f"/channels/{place.name}", headers=bearer).status_code == 200
+    (newest, *_) = world.ask("owner", "GET", f"/audit?channel={place.name}").json()["entries"]
+    assert (newest["action"], newest["detail"]) == ("token.create", f"token {made['id']} watch")
+    assert world.ask("owner", "DELETE", f"/tokens/{made['id']}").status_code == 204
+    assert world.ask("nobody", "GET", f"/channels/{place.name}", headers=bearer).status_code == 403
+    (newest, *_) = world.ask("owner", "GET", f"/audit?channel={place.name}").json()["entries"]
+    assert (newest["action"], newest["detail"]) == ("token.revoke", f"token {made['id']}")
+
+
+def test_who_may_only_publish_revokes_their_own_tokens(world: World) -> None:
+    place = world.channel()
+    mine = world.ask("publisher", "POST", f"/channels/{place.name}/tokens", {"scope": "publish"}).json()
+    assert world.ask("other", "DELETE", f"/tokens/{mine['id']}").status_code == 403
+    assert world.ask("publisher", "DELETE", f"/tokens/{mine['id']}").status_code == 204
+
+
+def test_a_new_owner_is_not_told_of_an_earlier_channel_of_the_name(world: World) -> None:
+    name = world.channel().name
+    world.ask("owner", "DELETE", f"/channels/{name}")
+    world.ask("other", "POST", "/channels", {"name": name, "title": "Mine"})
+    seen = {
+        who: [one["action"] for one in world.ask(who, "GET", f"/audit?channel={name}").json()["entries"]]
+        for who in ("other", "root")
+    }
+    assert seen["other"] == ["channel.create"]
+    assert seen["root"][:2] == ["channel.create", "channel.delete"]
+
+
 def test_a_name_is_given_once(world: World) -> None:
     channel = world.channel()
     answer = world.ask("other", "POST", "/channels", {"name": channel.name, "title": "Mine"})
@@ -126,10 +163,10 @@ def test_a_name_is_given_once(world: World) -> None:
 def test_a_target_inside_of_a_network_is_refused_when_it_is_stored_and_when_it_is_changed(
     world: World,
 ) -> None:
-    async def resolve(_host: str, _port: int) -> list[str]:
+    async def resolve(_host: str) -> list[str]:
         return ["10.0.0.7"]
 
-    inside = world.make_context(target_address=lambda url: allowed.check(url, (), resolve))
+    inside = world.make_context(target_address=lambda _, url: allowed.check(url, (), resolve, list))
     app, path = world.make_app(inside), f"/channels/{world.channel().name}/targets"
     assert world.ask("owner", "POST", path, NEW_TARGET, app=app).status_code == 400
     made = world.ask("owner", "POST", path, NEW_TARGET).json()["id"]
@@ -147,9 +184,12 @@ def _filled(value: Any, names: dict[str, str]) -> Any:
 def _names(world: World, private: Channel, path: str) -> dict[str, str]:
     """What stands in braces, made anew."""
     names = {"private": private.name, "private_broadcast": private.broadcast, "fresh": world.fresh()}
-    if any(word in path for word in ("{public", "{key}", "{target}")):
+    if any(word in path for word in ("{public", "{key}", "{target}", "{token")):
         public = world.channel()
         names |= {"public": public.name, "public_broadcast": public.broadcast, "key": public.key_id}
+        if "{token" in path:
+            made = world.ask("owner", "POST", f"/channels/{public.name}/tokens", {"scope": "watch"})
+            names["token_of_public"] = made.json()["id"]
         if "{target}" in path:
             made = world.ask("owner", "POST", f"/channels/{public.name}/targets", NEW_TARGET)
             names["target"] = made.json()["id"]

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from ingestd.accounts.failures import Failures
+from ingestd.accounts.users import Proof
 from ingestd.web.api.device import device
-from tests.web.world import CLIENT, FAILURES, HOST, OURS, World, password
+from tests.web.world import CLIENT, FAILURES, HOST, OURS, SELF, World, password
 
 FOREIGN = {"Origin": "https://evil.example"}
 
@@ -189,6 +190,49 @@ def test_sessions_end_one_by_one_or_all_others_at_once(world: World) -> None:
     assert len(world.ask(name, "GET", "/account/sessions").json()["sessions"]) == len(others)
     assert world.ask(name, "DELETE", "/account/sessions").status_code == 204
     assert [one["id"] for one in world.ask(name, "GET", "/account/sessions").json()["sessions"]] == [here]
+
+
+def test_all_sessions_end_at_once_with_this_one_too(world: World) -> None:
+    name = world.person()
+    elsewhere = cookie(sign_in(world, name)).value
+    assert world.ask(name, "DELETE", "/account/sessions?this=true").status_code == 204
+    for value in (world.cookies[name], elsewhere):
+        world.cookies[name] = value
+        assert world.ask(name, "GET", "/session").json()["user"] is None
+
+
+def test_an_admin_sees_and_ends_the_sessions_of_somebody(world: World) -> None:
+    name = world.person()
+    elsewhere = cookie(sign_in(world, name)).value
+    path = f"/users/{name}/sessions"
+    found = world.ask("root", "GET", path).json()["sessions"]
+    assert (len(found), {one["current"] for one in found}) == (2, {False})
+    mine = world.ask("root", "GET", "/users/root/sessions").json()["sessions"]
+    assert [one["current"] for one in mine].count(True) == 1
+    assert world.ask("root", "DELETE", f"/users/other/sessions/{found[0]['id']}").status_code == 404
+    assert world.ask("root", "DELETE", f"{path}/{found[0]['id']}").status_code == 204
+    assert world.ask("root", "GET", path).json()["sessions"] == found[1:]
+    assert world.ask("root", "DELETE", path).status_code == 204
+    for value in (world.cookies[name], elsewhere):
+        world.cookies[name] = value
+        assert world.ask(name, "GET", "/session").json()["user"] is None
+
+
+def test_a_password_that_changes_while_it_is_verified_signs_nobody_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, users = world.person(), world.accounts.users
+    prove = users.prove
+
+    async def slowly(who: str, guess: str) -> Proof | None:
+        proof = await prove(who, guess)
+        await users.set_password(SELF, who, "another password")
+        return proof
+
+    monkeypatch.setattr(users, "prove", slowly)
+    answer = sign_in(world, name)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+    assert world.ask("root", "GET", f"/users/{name}/sessions").json()["sessions"] == []
 
 
 @pytest.mark.parametrize(

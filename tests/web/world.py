@@ -32,6 +32,7 @@ from ingestd.ingest.origin import Origins
 from ingestd.settings import Settings
 from ingestd.web.api import ApiContext, api
 from ingestd.web.api.errors import http_error, mistake
+from ingestd.web.api.models import Rtmp
 from ingestd.web.hardening import hardened
 from ingestd.web.internal import Internal
 from tests.unit import live
@@ -79,7 +80,7 @@ class World:
         values: dict[str, Any] = {"accounts": self.accounts, "gate": self.gate, "failures": self.failures}
         values |= {"broadcasts": self.broadcasts, "origins": Origins(["https://studio.example.net"])}
         values |= {"session_lifetime": 3600.0, "token_lifetime": 600.0}
-        values |= {"rtmp": (f"rtmp://{HOST}/live", None)}
+        values |= {"rtmp": Rtmp(host=None, port=1935, tls_port=None, local=False)}
         return ApiContext(**(values | changes))
 
     def make_app(self, context: ApiContext) -> ASGIApp:

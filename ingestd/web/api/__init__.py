@@ -5,7 +5,18 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from ingestd.web.api import account, audit, broadcasts, channels, keys, session, targets, tokens, users
+from ingestd.web.api import (
+    account,
+    audit,
+    broadcasts,
+    channels,
+    keys,
+    session,
+    sessions,
+    targets,
+    tokens,
+    users,
+)
 from ingestd.web.api.context import ApiContext
 from ingestd.web.api.document import describe
 from ingestd.web.api.errors import answer_errors
@@ -28,7 +39,7 @@ def api(context: ApiContext) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (session, account, users, channels, keys, tokens, targets, broadcasts, audit):
+    for module in (session, account, users, sessions, channels, keys, tokens, targets, broadcasts, audit):
         app.include_router(module.router)
     answer_errors(app)
     describe(app)

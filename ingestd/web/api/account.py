@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from ingestd.accounts.failures import by_account, by_address
-from ingestd.accounts.model import Session
+from ingestd.accounts.model import Session, User
 from ingestd.errors import Code, Refusal, Refused
-from ingestd.web.api.context import Context
+from ingestd.web.api.context import ApiContext, Context
 from ingestd.web.api.document import refusals
 from ingestd.web.api.guard import Person, failed, heard
 from ingestd.web.api.models import PasswordChange, SessionList, SessionView
@@ -36,9 +38,7 @@ async def change_password(body: PasswordChange, person: Person, context: Context
 @router.get("/sessions", response_model=SessionList)
 async def list_sessions(person: Person, context: Context) -> SessionList:
     """Where you are signed in, the last used first."""
-    found = await context.accounts.sessions.of(person.user.id)
-    newest = sorted(found, key=lambda one: one.last_used_at, reverse=True)
-    return SessionList(sessions=[_view(one, person.session) for one in newest])
+    return await sessions_of(context, person.user, person.session)
 
 
 @router.delete("/sessions/{session}", status_code=204, responses=refusals(404))
@@ -50,17 +50,28 @@ async def end_session(session: str, person: Person, context: Context) -> None:
 
 
 @router.delete("/sessions", status_code=204)
-async def end_other_sessions(person: Person, context: Context) -> None:
-    """End all of your sessions but this one."""
-    await context.accounts.sessions.close_all(person.actor, person.user.id, but=person.session.id)
+async def end_other_sessions(
+    person: Person,
+    context: Context,
+    this_too: Annotated[bool, Query(alias="this", description="This one, too.")] = False,
+) -> None:
+    """End all of your sessions but this one, or that as well."""
+    but = None if this_too else person.session.id
+    await context.accounts.sessions.close_all(person.actor, person.user.id, but)
 
 
-def _view(one: Session, here: Session) -> SessionView:
+async def sessions_of(context: ApiContext, user: User, here: Session | None) -> SessionList:
+    """The sessions of ``user``, the last used first; ``here``: the one by which this is asked."""
+    found = await context.accounts.sessions.of(user.id)
+    return SessionList(sessions=[_view(one, here) for one in found])
+
+
+def _view(one: Session, here: Session | None) -> SessionView:
     return SessionView(
         id=one.id,
         device=one.device,
         address=one.address,
         created_at=iso(one.created_at),
         last_used_at=iso(one.last_used_at),
-        current=one.id == here.id,
+        current=here is not None and one.id == here.id,
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
+from starlette.types import Receive, Scope, Send
 
+from ingestd.accounts.failures import by_address
 from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.errors import Code, Refusal, Refused
@@ -21,8 +24,12 @@ from ingestd.web.views import broadcast_view
 router = APIRouter(tags=["broadcasts"])
 
 _PING_SECONDS = 15  # a comment on the event stream, so that proxies keep it open
+_STREAMS = 100  # open at a time for one address: a school behind one is still served
 _BELIEVED_SECONDS = 5.0  # for which an event stream takes its reader for who that was
 _NO_BROADCAST = Refusal(Code.NO_SUCH_BROADCAST, "There is no such broadcast, or it is long over.")
+_TOO_MANY_STREAMS = Refusal(
+    Code.TOO_MANY, f"Your address has {_STREAMS} event streams open: close some.", retry_after=10
+)
 
 
 _EVENT = {
@@ -47,6 +54,23 @@ _EVENT = {
 
 class _EventStream(EventSourceResponse):
     media_type = "text/event-stream"
+
+
+class _CountedStream(_EventStream):
+    """Counts from its first byte to its last; raises :class:`Refused` before the first."""
+
+    def __init__(self, events: AsyncIterator[ServerSentEvent], opened: Counter[str], address: str) -> None:
+        super().__init__(events, ping=_PING_SECONDS)
+        self._opened, self._place = opened, by_address(address)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._opened[self._place] >= _STREAMS:
+            raise Refused(_TOO_MANY_STREAMS)
+        self._opened[self._place] += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._opened -= Counter({self._place: 1})  # which forgets who has none
 
 
 @router.get("/broadcasts", response_model=BroadcastList, openapi_extra=FOR_ANYBODY)
@@ -84,7 +108,7 @@ async def events(
 ) -> _EventStream:
     """A snapshot of what is open, then every broadcast that changes; of ``channel`` only, if it is given."""
     reader = _Reader(context, request, caller)
-    return _EventStream(_stream(context.broadcasts, reader, channel), ping=_PING_SECONDS)
+    return _CountedStream(_stream(context.broadcasts, reader, channel), context.streams, caller.address)
 
 
 async def _stream(

@@ -18,7 +18,6 @@ from ingestd.web.api.models import (
     NewChannel,
     PublisherList,
     Rights,
-    Rtmp,
     Source,
     SourceAnswer,
 )
@@ -118,7 +117,7 @@ def _view(context: ApiContext, caller: Caller, one: Channel) -> ChannelView:
         record=one.record,
         owner=owner.name if owner else None,
         may=may,
-        rtmp=Rtmp(server=context.rtmp[0], tls_server=context.rtmp[1]) if may.publish else None,
+        rtmp=context.rtmp if may.publish else None,
         broadcast=_newest(context.broadcasts, one.name),
     )
 

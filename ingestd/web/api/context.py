@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from ingestd.accounts.gate import Gate
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.ingest.origin import Origins
 from ingestd.push.state import PushState
+from ingestd.web.api.models import Rtmp
 
 
 def _nothing(_channel: str) -> dict[str, Any] | None:
@@ -25,7 +27,7 @@ def _not_pushed(_target: str) -> PushState | None:
     return None
 
 
-async def _anywhere(_url: str) -> None:
+async def _anywhere(_channel: str, _url: str) -> None:
     return None
 
 
@@ -34,10 +36,10 @@ class ApiContext:
     """The collaborators of every endpoint, made in the composition root.
 
     ``session_lifetime`` and ``token_lifetime`` are seconds; ``tls`` says that we serve HTTPS.
-    ``rtmp``: addresses for encoders, without and with TLS.
+    ``rtmp``: where encoders publish.
     ``source`` tells by a channel's name what its publisher sends (the fields of ``models.Source``),
     ``pushing`` by a target's id how its push goes; None: nothing now. ``target_address`` raises
-    :class:`Refused` for an address that may not be pushed to.
+    :class:`Refused` for an address to which a channel may not be pushed.
     """
 
     accounts: Accounts
@@ -48,12 +50,14 @@ class ApiContext:
     session_lifetime: float
     token_lifetime: float
     tls: bool = False
-    rtmp: tuple[str, str | None] = ("", None)
+    rtmp: Rtmp | None = None
     source: Callable[[str], dict[str, Any] | None] = _nothing
     pushing: Callable[[str], PushState | None] = _not_pushed
-    target_address: Callable[[str], Awaitable[None]] = _anywhere
+    target_address: Callable[[str, str], Awaitable[None]] = _anywhere
     signing_in: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One password at a time: guesses that come together count one by one, and take one core."""
+    streams: Counter[str] = field(default_factory=Counter)
+    """Event streams that are open, by the place of who reads."""
 
 
 def _context(request: Request) -> ApiContext:

@@ -20,7 +20,7 @@ _MEANING = {
     408: "The body did not come in time.",
     409: "It exists already, is in use, or was changed by somebody else meanwhile.",
     413: "The body is too large.",
-    429: "Too many wrong attempts; Retry-After says when to come back.",
+    429: "Too many wrong attempts, or event streams; Retry-After says when to come back.",
     500: "The server made a mistake.",
     503: "The database does not answer now.",
 }

@@ -241,10 +241,16 @@ class ChannelChange(Body):
 
 
 class Rtmp(Answer):
-    """Where encoders such as OBS publish to; ``tls_server`` null: there is no RTMPS."""
+    """Where encoders such as OBS publish to: ``rtmp://HOST:port/live``, ``rtmps://HOST:tls_port/live``.
 
-    server: str
-    tls_server: str | None
+    ``host`` null: the one by which you reached this; ``tls_port`` null: there is no RTMPS; ``local``:
+    what comes without TLS is taken from the server's own machine only.
+    """
+
+    host: str | None
+    port: int
+    tls_port: int | None
+    local: bool
 
 
 class Rights(Answer):
@@ -377,23 +383,3 @@ class TokenView(Answer):
     token: str
     id: str
     expires_at: When
-
-
-# Audit
-
-
-class AuditEntry(Answer):
-    id: int
-    at: When
-    who: str
-    action: str
-    subject: str
-    address: str
-    detail: str
-
-
-class AuditList(Answer):
-    """Newest first. ``next``: give it as ``before`` for what is older; null at the end."""
-
-    entries: list[AuditEntry]
-    next: int | None

@@ -6,7 +6,8 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from ingestd.accounts.failures import by_account, by_address
-from ingestd.accounts.model import Actor, User
+from ingestd.accounts.model import Actor
+from ingestd.accounts.users import Proof
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.web.api.context import ApiContext, Context
 from ingestd.web.api.device import device
@@ -27,13 +28,14 @@ async def sign_in(body: SignIn, request: Request, response: Response, context: C
     """Sign in: the answer sets the session's cookie. A session that the browser had before ends."""
     if "origin" in request.headers:  # else a page of another site could sign somebody in as its author
         same_site(context, request)
-    user = await _who(context, request, body)
+    proof = await _who(context, request, body)
+    user = proof.user
     here = address(request)
     actor = Actor(user, here, "session")
     if old := request.cookies.get(COOKIE):
         await _end(context, old, here)
     secret, _ = await context.accounts.sessions.open(
-        user, device(request.headers.get("user-agent", "")), here
+        user, device(request.headers.get("user-agent", "")), here, proof.stored
     )
     response.set_cookie(
         COOKIE,
@@ -47,18 +49,18 @@ async def sign_in(body: SignIn, request: Request, response: Response, context: C
     return SignedInAs(user=user_view(user))
 
 
-async def _who(context: ApiContext, request: Request, body: SignIn) -> User:
+async def _who(context: ApiContext, request: Request, body: SignIn) -> Proof:
     """The user of this name and password; raises the same for a wrong name as for a wrong password."""
     names = by_address(address(request)), by_account(body.name)
     async with context.signing_in:  # so that guesses cannot overtake their own count
         heard(context, *names)
-        user = await context.accounts.users.authenticate(body.name, body.password)
-        if user is None:
+        proof = await context.accounts.users.prove(body.name, body.password)
+        if proof is None:
             failed(context, *names)
             log.warning("sign_in_refused", address=address(request))  # a name may be a mistyped password
             raise Refused(_WRONG)
-    context.failures.succeeded(by_account(user.name))
-    return user
+    context.failures.succeeded(by_account(proof.user.name))
+    return proof
 
 
 @router.get("/session", response_model=SessionState, openapi_extra=FOR_ANYBODY)

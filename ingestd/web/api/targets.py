@@ -29,7 +29,7 @@ async def list_targets(at: Manager, context: Context) -> TargetList:
 @router.post("", status_code=201, response_model=TargetView, responses=refusals(404))
 async def create_target(body: NewTarget, at: Manager, context: Context) -> TargetView:
     """Another place to push to, from the next segment on."""
-    await context.target_address(body.url)
+    await context.target_address(at.channel.name, body.url)
     targets = context.accounts.targets
     made = await targets.create(
         at.actor, at.channel.name, body.url, body.key, body.rendition, enabled=body.enabled
@@ -43,7 +43,7 @@ async def change_target(target: str, body: TargetChange, at: Manager, context: C
     found = await _own(context, at, target)
     changes = body.model_dump(exclude_none=True)
     if body.url:
-        await context.target_address(body.url)
+        await context.target_address(at.channel.name, body.url)
     if changes:
         found = await context.accounts.targets.update(at.actor, found.id, **changes)
     return _view(context, found)

@@ -50,7 +50,8 @@ async def create_admin_token(body: NewAdminToken, actor: Admin, context: Context
 async def revoke_token(token: TokenId, actor: Somebody, context: Context) -> None:
     """The token with this id is good no longer, whether or not there ever was one.
 
-    Whoever knows an id may: it is told to who made the token, and to who reads the audit log.
+    Admins may revoke every token, who manages a channel those of it, who publishes there those made for
+    themselves. The ids stand in the audit log of the channel.
     """
     await context.accounts.tokens.revoke(actor, token, time.time() + _MEMORY)
 
@@ -68,6 +69,6 @@ async def _mint(
     if isinstance(claims, Refusal):
         raise Refused(claims)
     await context.accounts.audit.note(
-        actor, "token.create", f"token:{claims.id}", f"{scope.value} {channel or ''}".strip()
+        actor, "token.create", context.accounts.tokens.subject(claims.id), f"token {claims.id} {scope.value}"
     )
     return TokenView(token=token, id=claims.id, expires_at=iso(claims.expires_at))

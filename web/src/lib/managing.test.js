@@ -38,9 +38,12 @@ test("a line of the log reads like a sentence", () => {
 
 test("OBS is told the server and the key as its profile has them", () => {
   assert.deepEqual(JSON.parse(serviceFile("rtmp://h:1935/live", 'k"\\')), { type: "rtmp_custom", settings: { server: "rtmp://h:1935/live", key: 'k"\\', use_auth: false } });
-  assert.equal(rtmpServer({ rtmp: { server: "rtmp://h/live", tls_server: "rtmps://h/live" } }, "x"), "rtmps://h/live");
-  assert.equal(rtmpServer({ rtmp: { server: "rtmp://h/live", tls_server: null } }, "x"), "rtmp://h/live");
-  assert.equal(rtmpServer({}, "x"), "rtmp://x:1935/live");
+  const plain = { host: null, port: 1935, tls_port: null, local: false };
+  assert.deepEqual(rtmpServer(plain, "x"), { server: "rtmp://x:1935/live", far: false });
+  assert.deepEqual(rtmpServer({ ...plain, host: "h" }, "x"), { server: "rtmp://h:1935/live", far: false });
+  assert.deepEqual(rtmpServer({ ...plain, local: true, tls_port: 1936 }, "x"), { server: "rtmps://x:1936/live", far: false });
+  assert.deepEqual(rtmpServer({ ...plain, local: true, host: "h" }, "x"), { server: "rtmp://localhost:1935/live", far: true });
+  for (const own of ["localhost", "127.0.0.1", "[::1]"]) assert.equal(rtmpServer({ ...plain, local: true }, own).far, false);
   assert.match(ffmpegCommand("rtmp://h/live", "k"), / 'rtmp:\/\/h\/live\/k'$/);
 });
 

@@ -1,12 +1,17 @@
 // What OBS Studio has to know.
 
-/** @typedef {import("./types.js").Channel} Channel */
+/** @typedef {import("./types.js").Rtmp} Rtmp */
 
-const RTMP_PORT = 1935;
+const LOCAL = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
-/** @param {Pick<Channel, "rtmp">} channel @param {string} hostname by which this page was reached */
-export function rtmpServer({ rtmp }, hostname) {
-  return rtmp?.tls_server ?? rtmp?.server ?? `rtmp://${hostname}:${RTMP_PORT}/live`;
+/**
+ * With RTMPS where there is some. A `far` page is on another machine than the only one that reaches the server.
+ * @param {Rtmp} rtmp @param {string} hostname by which this page was reached
+ */
+export function rtmpServer({ host, port, tls_port, local }, hostname) {
+  if (tls_port) return { server: `rtmps://${host ?? hostname}:${tls_port}/live`, far: false };
+  if (local) return { server: `rtmp://localhost:${port}/live`, far: !LOCAL.test(hostname) };
+  return { server: `rtmp://${host ?? hostname}:${port}/live`, far: false };
 }
 
 /**

@@ -49,6 +49,14 @@
  */
 
 /**
+ * @typedef {object} Rtmp
+ * @property {string | null} host null: the one by which the page was reached
+ * @property {number} port
+ * @property {number | null} tls_port null: there is no RTMPS
+ * @property {boolean} local what comes without TLS is taken from the server's own machine only
+ */
+
+/**
  * @typedef {object} Channel
  * @property {string} channel
  * @property {string} title
@@ -57,7 +65,7 @@
  * @property {boolean} [record]
  * @property {string | null} [owner] told to who may publish there
  * @property {{ publish: boolean, manage: boolean }} [may] what the person who asks may do there
- * @property {{ server: string, tls_server: string | null }} [rtmp] for encoders; only to who may publish
+ * @property {Rtmp | null} [rtmp] for encoders; only to who may publish
  * @property {Broadcast | null} broadcast the newest, open or over
  */
 

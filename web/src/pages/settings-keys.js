@@ -22,7 +22,11 @@ let fresh = null;
 /** @param {Channel} shown */
 export async function showKeys(shown) {
   channel = shown.channel;
-  server = rtmpServer(shown, location.hostname);
+  if (shown.rtmp) {
+    const found = rtmpServer(shown.rtmp, location.hostname);
+    server = found.server;
+    show(byId("far", HTMLElement), found.far);
+  }
   renderObs();
   if (shown.may?.manage) return renderKeys();
   setText(byId("obs-key-hint", HTMLElement), "Ask the channel's owner for a key of your own. To go live from a browser you need none.");

@@ -8,17 +8,26 @@ import { confirmed, onSubmit, settle, tell } from "./manage.js";
 
 const field = byId("allow", HTMLInputElement);
 
+const heir = byId("new-owner", HTMLInputElement);
+const handing = byId("owner-form", HTMLFormElement);
+
 let channel = "";
 
 /** @param {Channel} shown @param {User} user */
 export async function showPeople(shown, user) {
   channel = shown.channel;
-  setText(byId("owner", HTMLElement), shown.owner ? `Its owner, ${shown.owner}, may. ` : "It has no owner. ");
   await render();
-  if (user.role === "admin") await suggest(shown.owner ?? "");
+  await showOwner(shown.owner, user.role === "admin");
 }
 
-/** Only admins are told who there is. @param {string} owner */
+/** @param {string | null | undefined} owner @param {boolean} admin who may hand it over, and alone is told who there is */
+async function showOwner(owner, admin) {
+  setText(byId("owner", HTMLElement), owner ? `Its owner, ${owner}, may. ` : "It has no owner. ");
+  handing.hidden = !admin;
+  if (admin) await suggest(owner ?? "");
+}
+
+/** @param {string} owner */
 async function suggest(owner) {
   /** @type {{ users: User[] }} */
   const { users } = await call("GET", "/users");
@@ -57,4 +66,13 @@ onSubmit(byId("allow-form", HTMLFormElement), async () => {
   await render();
   field.focus();
   tell(`${name} may broadcast here.`);
+});
+
+onSubmit(handing, async () => {
+  const name = heir.value.trim();
+  /** @type {Channel} */
+  const shown = await call("PATCH", channelPath(channel), { owner: name });
+  heir.value = "";
+  await showOwner(shown.owner, true);
+  settle("people-title", `${name} owns this channel now.`);
 });

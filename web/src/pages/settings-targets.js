@@ -11,17 +11,26 @@ import { act, confirmed, onSubmit, openDialog, settle, tell } from "./manage.js"
 const USUAL = ["720p", "480p", "360p"];
 
 const list = byId("target-list", HTMLUListElement);
+const dialog = byId("target-dialog", HTMLDialogElement);
+const address = byId("target-url", HTMLInputElement);
+const key = byId("target-key", HTMLInputElement);
 const renditions = byId("target-rendition", HTMLSelectElement);
 
 let channel = "";
+/** What the usual renditions are here. @type {string[]} */
+let usual = USUAL;
+/** The target that the dialog is about; null: a new one. @type {Target | null} */
+let changed = null;
 /** @type {Map<string, HTMLElement>} */
 const rows = new Map();
+/** @type {Map<string, Target>} */
+let latest = new Map();
 
 /** @param {Channel} shown */
 export async function showTargets({ channel: name, broadcast }) {
   channel = name;
   const made = broadcast?.renditions.map((rendition) => rendition.name) ?? [];
-  setOptions(renditions, [...new Set([...made, ...USUAL])].map((value) => ({ value, label: value })));
+  usual = [...new Set([...made, ...USUAL])];
   await renderTargets();
 }
 
@@ -29,8 +38,8 @@ export async function showTargets({ channel: name, broadcast }) {
 export async function renderTargets() {
   /** @type {{ targets: Target[] }} */
   const { targets } = await call("GET", channelPath(channel, "targets"));
-  const there = new Set(targets.map(({ id }) => id));
-  for (const [id, row] of rows) if (!there.has(id)) (row.remove(), rows.delete(id));
+  latest = new Map(targets.map((target) => [target.id, target]));
+  for (const [id, row] of rows) if (!latest.has(id)) (row.remove(), rows.delete(id));
   for (const target of targets) fillRow(rowOf(target), target);
 }
 
@@ -39,11 +48,9 @@ function rowOf(target) {
   const known = rows.get(target.id);
   if (known !== undefined) return known;
   const row = fromTemplate("target");
-  setText(inside(row, ".url", HTMLElement), target.url);
   inside(row, ".switch", HTMLButtonElement).addEventListener("click", () => act(() => toggle(target.id, row)));
-  const remove = inside(row, ".remove", HTMLButtonElement);
-  remove.ariaLabel = `Remove ${target.url}`;
-  remove.addEventListener("click", () => askToRemove(target));
+  inside(row, ".change", HTMLButtonElement).addEventListener("click", () => openFor(latest.get(target.id) ?? target));
+  inside(row, ".remove", HTMLButtonElement).addEventListener("click", () => askToRemove(latest.get(target.id) ?? target));
   rows.set(target.id, row);
   list.append(row);
   return row;
@@ -52,6 +59,7 @@ function rowOf(target) {
 /** @param {HTMLElement} row @param {Target} target */
 function fillRow(row, target) {
   const { words, level } = targetWords(target);
+  setText(inside(row, ".url", HTMLElement), target.url);
   const tag = inside(row, ".tag", HTMLElement);
   setText(tag, words);
   setAttribute(tag, "class", `tag ${level}`);
@@ -60,7 +68,7 @@ function fillRow(row, target) {
   show(inside(row, ".message", HTMLElement), level === "bad");
   const button = inside(row, ".switch", HTMLButtonElement);
   setText(button, target.enabled ? "Turn off" : "Turn on");
-  setAttribute(button, "aria-label", `${button.textContent}: ${target.url}`);
+  for (const one of row.querySelectorAll("button")) setAttribute(one, "aria-label", `${one.textContent}: ${target.url}`);
   setAttribute(row, "data-enabled", String(target.enabled));
 }
 
@@ -79,12 +87,36 @@ function askToRemove({ id, url }) {
   confirmed(question, run, () => settle("targets-title", "The place is removed."));
 }
 
+/** @param {Target | null} target to change; null: to add one */
+function openFor(target) {
+  changed = target;
+  const names = [...new Set([...(target ? [target.rendition] : []), ...usual])];
+  setOptions(renditions, names.map((value) => ({ value, label: value })));
+  setText(byId("target-dialog-title", HTMLElement), target ? "Change this place" : "Push to another place");
+  setText(byId("target-submit", HTMLButtonElement), target ? "Save" : "Add");
+  openDialog("target-dialog");
+  if (target) [address.value, renditions.value] = [target.url, target.rendition];
+  renderKey();
+}
+
+/** A key is never shown, so it can only be given again: for another address it has to be. */
+function renderKey() {
+  key.required = changed === null || address.value.trim() !== changed.url;
+  const kept = "It is kept encrypted, and never shown again.";
+  setText(byId("target-key-hint", HTMLElement), key.required ? kept : "Leave it empty to keep the one that is there.");
+}
+
 onSubmit(byId("target-form", HTMLFormElement), async () => {
-  const [url, key] = ["target-url", "target-key"].map((id) => byId(id, HTMLInputElement).value.trim());
-  await call("POST", channelPath(channel, "targets"), { url, key, rendition: renditions.value });
-  byId("target-dialog", HTMLDialogElement).close();
+  const words = changed ? "The place is changed." : "The place is added.";
+  const secret = key.value.trim();
+  const values = { url: address.value.trim(), rendition: renditions.value, ...(secret && { key: secret }) };
+  if (changed) await call("PATCH", channelPath(channel, "targets", changed.id), values);
+  else await call("POST", channelPath(channel, "targets"), values);
+  dialog.close();
   await renderTargets();
-  tell("The place is added.");
+  tell(words);
 });
 
-byId("new-target", HTMLButtonElement).addEventListener("click", () => openDialog("target-dialog"));
+address.addEventListener("input", renderKey);
+dialog.addEventListener("close", () => (key.value = ""));
+byId("new-target", HTMLButtonElement).addEventListener("click", () => openFor(null));

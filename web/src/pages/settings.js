@@ -30,7 +30,7 @@ async function fill(user) {
   limit(channel);
   renderHead(channel);
   renderDetails(channel);
-  showLinks(channel, user);
+  showLinks(channel);
   const parts = manages ? [showKeys(channel), showPeople(channel, user), showTargets(channel)] : [showKeys(channel)];
   await Promise.all(parts);
   await refresh(manages);
