@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+settings.register_profile("shared machine", deadline=None)  # how long it takes is no test's business
+settings.load_profile("shared machine")
+
+# Of the tests with a server those that encode little: they run beside the others.
+_LIGHT = (
+    *("admission", "api", "database", "guard", "guessing", "hostile", "provider", "push", "redaction"),
+    *("refusals", "revocation", "tls", "up"),
+)
 _TURNS = {
+    **{f"tests/system/test_{name}.py": "light" for name in _LIGHT},
     "tests/chaos/test_chaos": "browser",
     "tests/browser/": "browser",
     "tests/setup/": "browser",

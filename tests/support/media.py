@@ -60,7 +60,9 @@ def frames(server: Server, path: str) -> tuple[int, int]:
 
 def decode_errors(server: Server, path: str) -> str:
     """What FFmpeg complains of when it decodes a playlist from start to end."""
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", server.hls + path, "-f", "null", "-"]
+    # in the segments' own time: else FFmpeg guesses a frame rate, and complains where another epoch has more
+    own_time = ["-fps_mode", "passthrough", "-enc_time_base:v", "-1"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", server.hls + path, *own_time, "-f", "null", "-"]
     with tempfile.TemporaryDirectory() as scratch:
         ended = subprocess.run(command, capture_output=True, cwd=Path(scratch), timeout=120)
     return ended.stderr.decode()
