@@ -41,7 +41,9 @@ class Addresses:
 
     @property
     def _hls(self) -> str:
-        return f"http{'s' * self.tls}://{authority(self.host, self.nginx.hls)}"
+        scheme, usual = ("https", 443) if self.tls else ("http", 80)
+        where = authority(self.host, self.nginx.hls)
+        return f"{scheme}://{where.removesuffix(f':{usual}')}"
 
     @property
     def rtmp(self) -> Rtmp:

@@ -33,6 +33,14 @@ def test_people_begin_at_nginx(http: dict[str, Any], page: str) -> None:
     assert addresses(**http).page == page
 
 
+@pytest.mark.parametrize(
+    ("http", "port", "page"), [({}, 80, "http://h"), (TLS, 443, "https://h"), (TLS, 80, "https://h:80")]
+)
+def test_a_port_that_goes_without_saying_is_not_said(http: dict[str, Any], port: int, page: str) -> None:
+    settings = Settings.model_validate({"http": http | {"public_host": "h"}})
+    assert Addresses(settings, 4000, Ports(port, 1935, 1940, 1941), True).page == page
+
+
 def test_without_our_nginx_they_begin_with_us() -> None:
     assert addresses(own_nginx=False, **TLS).page == "http://127.0.0.1:4000"
 
