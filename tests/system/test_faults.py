@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from threading import Event, Thread
+from typing import Any
 
 import psutil
 import pytest
@@ -144,13 +145,17 @@ def test_renditions_stay_aligned_after_a_restart(server: Server) -> None:
 
 
 def test_a_stopped_encoder_is_a_stall_and_is_replaced() -> None:
-    with running(encoder_stall_timeout=3, **SMALL) as server, OnAir(server) as air:
+    # on a busy machine it may be too slow before it is stopped, which is another story
+    slow: dict[str, Any] = {"encoder_stall_timeout": 3, "encoder_slow_timeout": 60}
+    with running(**slow, **SMALL) as server, OnAir(server) as air:
         live = server.wait_for("three seconds", lambda one: one["media_time"] >= 3)
         encoder(server, live["id"]).send_signal(signal.SIGSTOP)
         air.go_on()
         server.wait_for("a restart", lambda one: one["encoder"]["restarts"] == 1)
         ended = server.wait_state("ended", "failed")
         assert ended["state"] == "ended"
+        generations = server.get(f"/api/v1/broadcasts/{ended['id']}/generations")["generations"]
+        assert [one["reason"] for one in generations] == ["stalled", ""]
         assert server.metric("ingestd_encoder_restarts_total", reason="stalled") == 1
         for path in check_ended(server, ended):
             assert frames(server, path)[0] == pytest.approx(FRAMES, abs=2)
