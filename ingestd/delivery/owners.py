@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from ingestd.delivery.files import to_disk, write_atomically
+from ingestd.errors import StartError
 
 log = structlog.get_logger("ingestd.owners")
 
@@ -34,7 +35,8 @@ class Owners:
     def settle(self, channels: Mapping[str, str]) -> None:
         """``channels`` are the ids of all there are, by slug: remove what belongs to others.
 
-        Raises OSError; then nothing is forgotten, and the next call does the rest.
+        Raises OSError; then nothing is forgotten, and the next call does the rest. Raises StartError: the
+        file is damaged, and nothing is removed on the word of that.
         """
         before = self._read(channels) if self._known is None else self._known
         wanted = dict(channels)
@@ -51,14 +53,20 @@ class Owners:
 
     def _read(self, channels: Mapping[str, str]) -> dict[str, str]:
         """As an earlier process left it; without its file, what is there belongs to who has the name."""
+        file = self._root / _FILE
         try:
-            found: dict[str, str] = json.loads((self._root / _FILE).read_text(encoding="utf-8"))
+            found = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return dict(channels)
         except ValueError:
-            log.error("owners_not_read", file=str(self._root / _FILE))
-            return {}
-        return found
+            found = None
+        if isinstance(found, dict):
+            return found
+        raise StartError(
+            f"{file} is damaged: it says which channel the recorded media belong to. Nothing was removed."
+            " If no channel has been deleted while ingestd was down, delete that file and start again; else"
+            f" delete the old channel's directory below {self._root / 'public'} as well."
+        )
 
     def _remove(self, slug: str) -> None:
         """At once out of nginx's sight, then from the disk; what cannot be deleted goes at the next start."""

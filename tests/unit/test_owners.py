@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingestd.delivery.owners import Owners
+from ingestd.errors import StartError
 
 
 @pytest.fixture
@@ -73,8 +74,10 @@ def test_what_failed_is_done_the_next_time(root: Path) -> None:
     assert left(root) == {"a"}
 
 
-def test_a_file_that_is_damaged_opens_nothing(root: Path) -> None:
+@pytest.mark.parametrize("damaged", ["{", "", "[]"])
+def test_a_file_that_is_damaged_opens_nothing_and_removes_nothing(root: Path, damaged: str) -> None:
     media(root, "a")
-    (root / "owners.json").write_text("{")
-    Owners(root).settle({"a": "1"})
-    assert left(root) == set()
+    (root / "owners.json").write_text(damaged)
+    with pytest.raises(StartError, match=r"owners\.json is damaged.*delete that file and start again"):
+        Owners(root).settle({"a": "1"})
+    assert left(root) == {"a"}
