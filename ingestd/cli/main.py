@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from ingestd import __version__
 from ingestd.errors import IngestdError, Refused
+
+_READER_GONE = 141  # what a shell says of SIGPIPE
 
 # Which module registers which command, in the order of --help.
 _MODULES = {
@@ -70,7 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     arguments = parser(*words[:1]).parse_args(words)
     try:
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has had enough ("ingestd audit | head"): nobody is there to be told at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
     except Refused as error:
         print(f"ingestd: {error}", file=sys.stderr)
         return 1
@@ -79,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    return code
 
 
 if __name__ == "__main__":
