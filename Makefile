@@ -3,18 +3,22 @@
 #
 #   ARGS    goes to the program that the target runs: make run ARGS="--bind 0.0.0.0"
 #   PYTHON  makes .venv: make run PYTHON=/usr/bin/python3
+#   EXTRAS  is installed with the services: make install EXTRAS=otel
 
 SHELL := /bin/bash
 PYTHON ?= python3
 export PYTHON
+# Where it is set each start of a server compiles all that it imports, and tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 ARGS ?=
 FUZZ_SECONDS ?= 60
 SETUP = .ci/setup
 VENV = .venv/bin
+BOXES = "$${INGESTD_BOX_CACHE:-$$HOME/.cache/ingestd-boxes}"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check lint types test-pages bench chaos fuzz clean
+.PHONY: help run test check lint types test-pages screenshots bench chaos fuzz clean install uninstall test-boxes
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -53,17 +57,33 @@ test-pages: ## tests of the pages' modules, without a browser
 	@echo '==> Tests of the pages'
 	@cd web && npm run --silent test
 
+screenshots: ## every page in each state, as build/screenshots/*.png (ARGS="home watch": these)
+	@$(SETUP) test
+	@$(VENV)/python -m tests.browser.screenshots $(ARGS)
+
 bench: ## measure, and print a table (ARGS="--quick splitter": some of it)
 	@$(SETUP) test
 	@$(VENV)/python -m tests.bench $(ARGS)
 
-chaos: ## break everything that can break, and count the frames (ARGS="--quick": each fault once)
+chaos: ## break everything that can break, and count the frames (as root services, too; ARGS="--quick": each once)
 	@$(SETUP) test
 	@$(VENV)/python -m tests.chaos --viewer --out chaos.md $(ARGS)
 
 fuzz: ## feed the container splitter with broken media for FUZZ_SECONDS=60
 	@$(SETUP) fuzz
 	@$(VENV)/python -m tests.fuzz.fuzz_splitter $(FUZZ_SECONDS)
+
+install: ## as services of systemd, which it does not start
+	@$(SETUP) run
+	@.ci/service install
+
+uninstall: ## take them away again; settings and data stay
+	@.ci/service uninstall
+
+test-boxes: ## install and break it for real, with a systemd and a Docker of its own (root; minutes)
+	@$(SETUP) test
+	@tests/boxes/systemd-box.sh $(BOXES) bookworm tests/boxes/systemd/install tests/boxes/systemd/check
+	@tests/boxes/docker-box.sh $(BOXES) . tests/boxes/docker/check
 
 clean: ## remove all that was made here, .venv and node_modules included; Debian packages stay
 	rm -rf chaos.md .venv .stamps web/node_modules web/dist tests/bench/node_modules build ./*.egg-info

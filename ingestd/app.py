@@ -4,56 +4,58 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
+import logging
+import os
 import resource as resource_limits
-import secrets
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
-import uvicorn
 
 from ingestd import wiring
 from ingestd.accounts.accounts import Accounts
 from ingestd.accounts.failures import Failures
 from ingestd.accounts.gate import Gate
 from ingestd.accounts.model import Actor, Scope
-from ingestd.accounts.private_files import kept, replace
-from ingestd.accounts.secrets import checked
-from ingestd.addresses import bind
+from ingestd.accounts.private_files import replace
+from ingestd.broadcast.load import memory_limit
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.delivery.owners import Owners
-from ingestd.errors import StartError
+from ingestd.errors import IngestdError, StartError
 from ingestd.ingest.origin import Origins
 from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.websocket import Door, Ingest
-from ingestd.metrics import registry
+from ingestd.lock import locked
+from ingestd.log import Recent
+from ingestd.monitor.monitor import Monitor
+from ingestd.monitor.stat_reader import StatReader
 from ingestd.nginx.config import resource
 from ingestd.nginx.guard import close_all_but, open_all
-from ingestd.nginx.launch import Launch, Ports, own_bind
+from ingestd.nginx.launch import Launch, Ports
 from ingestd.nginx.record import Record
 from ingestd.processes import end_orphans
 from ingestd.push import allowed
 from ingestd.push.allowed import Resolver
 from ingestd.push.lookup import Lookups, own_addresses
 from ingestd.push.pushes import Pushes
+from ingestd.safety import own_bind, unsafe
+from ingestd.service import Service, listener, viewers_listener
 from ingestd.settings import Settings, default_data_dir
+from ingestd.settings.changes import change
 from ingestd.tasks import Tasks
 from ingestd.web.api.context import ApiContext
-from ingestd.web.health import Health
 from ingestd.web.internal import Internal
 from ingestd.web.site import Site
-from ingestd.welcome import Addresses, welcome
+from ingestd.welcome import Addresses, discreet, welcome
 
 log = structlog.get_logger("ingestd.app")
 
-_SECRET_BYTES = 24
 _CLOSE_SECONDS = 1.0  # for publishers to take their close code when the daemon stops
+_MEMORY = 512 << 20  # bytes that a container should have: we, and an encoder or two
 _BACKLOG = 1024  # connections that wait to be accepted
 _DEMO = "demo"
-_OWN_NGINX = ("127.0.0.1/32", "::1/128")  # stands before us, whatever other proxies there are
 _SERVER = Actor(None, "", "server")
 
 
@@ -67,13 +69,23 @@ class Daemon:
         with_nginx: bool,
         say: Callable[[str], None],
         ready_file: Path | None = None,
+        in_public: bool = False,
+        reread: Callable[[], Settings] | None = None,
+        lines: Recent,
     ) -> None:
+        """``say`` gets the words for the operator; ``in_public``: where others read them, so no secrets.
+        ``reread``: the settings as they are written now, for SIGHUP; raises IngestdError. ``lines``: the
+        log's last, for diagnosis."""
         self._settings = settings
+        self._in_public = in_public
+        self._reread = reread
         self._with_nginx = with_nginx
         self._ready_file = ready_file
         self._say = say
+        self._lines = lines  # the log's last, for diagnosis
         self._data = (settings.data.dir or default_data_dir()).absolute()
         self._stop = asyncio.Event()
+        self._failures = Failures(settings.auth.failures)
         self._tasks = Tasks("daemon")
 
     async def run(self) -> None:
@@ -82,22 +94,28 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        with _locked(self._data):
+        if self._reread:  # until there is something to change, the settings have just been read
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        with locked(self._data):
             async with contextlib.AsyncExitStack() as stack:
                 await self._serve(stack)
 
     async def _serve(self, stack: contextlib.AsyncExitStack) -> None:
         settings, data = self._settings, self._data
+        wiring.repeats(stack)  # first of all: what is logged while the rest ends is still told of
         await self._prepare()
         accounts = await Accounts.open(settings, data)
         stack.push_async_callback(accounts.close)
         owners = self._guard(accounts)
-        host = own_bind(settings) if self._with_nginx else settings.http.bind
-        listener = stack.enter_context(bind(host, settings.http.port, "--http-port"))
-        listener.listen(_BACKLOG)
-        http_port = listener.getsockname()[1]
-        secret, ports, record = await self._nginx(stack, http_port)
-        addresses = Addresses(settings, http_port, ports, self._with_nginx)
+        host = own_bind(settings)
+        port = stack.enter_context(listener(host, settings.http.port))
+        port.listen(_BACKLOG)
+        http_port = port.getsockname()[1]
+        passed = viewers_listener(settings.viewers.listen)
+        monitor = Monitor(wiring.viewer_log(settings, data, accounts, passed, own=self._with_nginx))
+        stack.push_async_callback(monitor.close)
+        secret, ports, record, digest = await self._nginx(stack, http_port, monitor)
+        addresses = Addresses(settings, http_port, ports, self._with_nginx or wiring.configured(settings))
         broadcasts = Broadcasts(
             wiring.terms(settings, data, ports.internal),
             wiring.limits(settings),
@@ -105,22 +123,32 @@ class Daemon:
             wiring.room(settings),
         )
         owners.let_go = broadcasts.withdraw
-        broadcasts.start()
+        broadcasts.was_live = accounts.channels.was_live
+        with _usable(data):
+            broadcasts.start()
         stack.push_async_callback(broadcasts.close)
-        ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret, record)
+        monitor.start(broadcasts, StatReader(settings.rtmp.host, ports.stat, digest) if ports.stat else None)
+        ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret, record, monitor)
         await accounts.start()
-        serving = self._tasks.spawn(server.serve(sockets=[listener]), "http")
+        serving = self._tasks.spawn(server.serve(sockets=[port]), "http")
         self._announce(addresses, accounts)  # the socket listens, so whoever comes now just waits
+        service = self._service(stack, broadcasts, serving)
         await self._until_stopped(serving)
+        service.stopping()
         broadcasts.refuse_publishers()
+        await server.drain(_CLOSE_SECONDS)
         await ingest.drained(_CLOSE_SECONDS)
         server.should_exit = True
         await serving
 
     async def _prepare(self) -> None:
         """Directories, and nothing left of an earlier life."""
-        for name in ("hls/public", "hls/private", "scratch"):
-            (self._data / name).mkdir(parents=True, exist_ok=True)
+        with _usable(self._data):
+            for name in ("hls/public", "hls/private", "scratch"):
+                (self._data / name).mkdir(parents=True, exist_ok=True)
+        limit = memory_limit()
+        if limit is not None and limit < _MEMORY:
+            log.warning("memory_limit_low", mib=limit >> 20, advised=_MEMORY >> 20)
         if orphans := await end_orphans([self._data / name for name in ("scratch", "nginx")]):
             log.warning("orphans_ended", pids=orphans)
 
@@ -137,34 +165,37 @@ class Daemon:
             owners.settle({channel.name: channel.id for channel in channels})
             open_all(hls, public)
 
-        try:
+        with _usable(hls):
             write()
-        except OSError as error:
-            raise StartError(f"{error.filename or hls} cannot be written: {error.strerror}.") from None
         accounts.watch(write)
         return owners
 
     async def _nginx(
-        self, stack: contextlib.AsyncExitStack, http_port: int
-    ) -> tuple[str, Ports, Record | None]:
+        self, stack: contextlib.AsyncExitStack, http_port: int, monitor: Monitor
+    ) -> tuple[str, Ports, Record | None, str]:
         """The secret that nginx brings with its questions, its ports, and under ``up``, where it runs now,
-        its record."""
+        its record; else the digest of the configuration that it should have read."""
         settings = self._settings
-        hls, rtmp = settings.hls.port, settings.rtmp
-        ports = Ports(hls, rtmp.port, rtmp.internal_port, rtmp.relay_port or rtmp.port)
+        hls, rtmp, stat = settings.hls.port, settings.rtmp, settings.nginx.stat_port
+        ports = Ports(hls, rtmp.port, rtmp.internal_port, rtmp.relay_port or rtmp.port, stat)
         if self._with_nginx:
-            secret = _nginx_secret()
-            nginx, ports = await Launch(settings, self._data, secret).start(http_port)
+            secret = wiring.nginx_secret()
+            nginx, ports = await Launch(settings, self._data, secret, monitor.target).start(http_port)
             stack.push_async_callback(nginx.close)
-            return secret, ports, nginx.record
+            return secret, ports, nginx.record, ""
         if not all((ports.hls, ports.rtmp, ports.internal)):
             raise StartError(
                 "`serve` has to know where nginx is: set --hls-port, --rtmp-port and"
                 " rtmp.internal_port, not 0."
             )
-        # it stands in that nginx's files as well
-        path = self._data / "nginx.secret"
-        return checked(kept(path, _nginx_secret), str(path)).decode(), ports, None
+        launch = wiring.beside(settings, self._data)
+        if not wiring.configured(settings):
+            return launch.secret, ports, None, ""
+        if launch.certificate:
+            following = Tasks("certificate")
+            stack.push_async_callback(following.close)
+            following.spawn(launch.certificate.follow(), "follow", eternal=True)
+        return launch.secret, ports, None, launch.digest(http_port, ports)
 
     async def _faces(
         self,
@@ -174,28 +205,32 @@ class Daemon:
         addresses: Addresses,
         secret: str,
         record: Record | None,
-    ) -> tuple[Ingest, uvicorn.Server]:
+        monitor: Monitor,
+    ) -> tuple[Ingest, wiring.Server]:
         """Everything that is talked to from outside."""
         settings, data = self._settings, self._data
-        gate, failures = Gate(accounts), Failures(settings.auth.failures)
+        gate, failures = Gate(accounts), self._failures
         origins = Origins(settings.http.origins)
         ingest = Ingest(broadcasts, Door(accounts, gate, failures, origins), wiring.patience(settings))
-        rtmp = Rtmp(
-            broadcasts,
-            gate,
-            failures,
-            wiring.relays(settings, data, addresses.nginx.relay),
-            secret,
-            settings.ingest.silent_after,
-            accounts.keys.used,
-        )
+        relays = wiring.relays(settings, data, addresses.nginx.relay)
+        silent, used = settings.ingest.silent_after, accounts.keys.used
+        rtmp = Rtmp(broadcasts, gate, failures, relays, secret, silent, used)
         stack.push_async_callback(rtmp.close)
+
+        def publishers() -> int:
+            return len(ingest) + len(rtmp)
+
         resolver = _resolver(accounts)
         pushes = self._pushes(stack, accounts, broadcasts, resolver)
+        health = wiring.health(settings, data, broadcasts, addresses.nginx, record)
         context = ApiContext(
             accounts=accounts,
             gate=gate,
             broadcasts=broadcasts,
+            pictures=wiring.pictures(settings, data, accounts),
+            diagnosis=wiring.diagnosis(stack, lambda: self._settings, data, broadcasts, self._lines),
+            overview=wiring.overview(stack, broadcasts, monitor, publishers, data),
+            feed=wiring.feed(stack, settings, broadcasts),
             failures=failures,
             origins=origins,
             session_lifetime=settings.auth.session_lifetime,
@@ -207,18 +242,19 @@ class Daemon:
             target_address=lambda channel, url: allowed.check(
                 url, settings.push.allow, resolver(channel), own_addresses
             ),
+            lacking=health.reasons,
+            monitor=monitor,
         )
         site = Site(
             api=context,
             ingest=ingest,
-            health=Health(
-                broadcasts, settings.encoder.ffmpeg, settings.rtmp.host, addresses.nginx.internal, record
-            ),
-            metrics=registry(broadcasts, lambda: len(ingest) + len(rtmp)),
+            health=health,
+            metrics=wiring.metrics(stack, settings, data, accounts, broadcasts, publishers, monitor, health),
             pages=resource(Path("web") / "dist"),
             hls_port=addresses.nginx.hls,
-            trusted_proxies=(*settings.http.trusted_proxies, *_OWN_NGINX),
+            trusted_proxies=(*settings.http.trusted_proxies, *_own_nginx(settings)),
             internal=(*rtmp.routes(), *Internal(context, secret).routes()),
+            access_log=settings.log.access,
         )
         return ingest, wiring.server(settings, site.app())
 
@@ -243,6 +279,36 @@ class Daemon:
         accounts.watch(pushes.changed)
         return pushes
 
+    def _service(
+        self, stack: contextlib.AsyncExitStack, broadcasts: Broadcasts, serving: asyncio.Task[None]
+    ) -> Service:
+        service = Service(lambda: wiring.state(broadcasts), lambda: not serving.done())
+        if self._reread:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload, service, broadcasts)
+        service.start()
+        stack.push_async_callback(service.close)
+        return service
+
+    def _reload(self, service: Service, broadcasts: Broadcasts) -> None:
+        """Take over what can be changed while we run; a configuration with a fault changes nothing."""
+        assert self._reread
+        service.reloading()
+        try:
+            new = self._reread()
+            if reason := unsafe(new):
+                raise StartError(reason)
+            made = change(self._settings, new)
+            self._settings = settings = made.settings
+            self._failures.limit(settings.auth.failures)
+            broadcasts.limit(wiring.limits(settings), settings.ingest.max_load)
+            logging.getLogger().setLevel(logging.INFO)  # who has asked is answered, at any level
+            log.info("configuration_reloaded", applied=made.applied, restart_needed_for=made.restart)
+            logging.getLogger().setLevel(settings.log.level.upper())
+        except IngestdError as error:
+            log.error("configuration_not_reloaded", reason=str(error))
+        finally:
+            service.reloaded()
+
     async def _until_stopped(self, serving: asyncio.Task[None]) -> None:
         stop = self._tasks.spawn(self._stop.wait(), "stop")
         await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -258,13 +324,19 @@ class Daemon:
         token = accounts.tokens.mint(_SERVER, Scope.PUBLISH, channel, self._settings.ingest.token_lifetime)
         if self._ready_file:
             try:
-                replace(self._ready_file, json.dumps(addresses.ready(channel, key, token)))
+                replace(
+                    self._ready_file, json.dumps(addresses.ready(channel, key, token) | {"pid": os.getpid()})
+                )
             except OSError as error:
                 words = f"The ready file {self._ready_file} cannot be written: {error.strerror}."
                 raise StartError(words) from None
         log.info("ready", http=addresses.http, hls=addresses.nginx.hls, rtmp=addresses.nginx.rtmp)
         secret = f"channel={channel}&streamKey={key}&token={token}" if key else ""
-        self._say(welcome(addresses, channel, secret, accounts.first))
+        first = accounts.first
+        if self._in_public:
+            self._say(discreet(addresses, first, os.environ.get("INGESTD_COMMAND", "ingestd")))
+        else:
+            self._say(welcome(addresses, channel, secret, first))
 
 
 def _resolver(accounts: Accounts) -> Callable[[str], Resolver]:
@@ -278,30 +350,22 @@ def _resolver(accounts: Accounts) -> Callable[[str], Resolver]:
     return resolver
 
 
-def _nginx_secret() -> str:
-    """It stands in addresses."""
-    return secrets.token_urlsafe(_SECRET_BYTES)
+def _own_nginx(settings: Settings) -> tuple[str, ...]:
+    """It stands before us, whatever other proxies there are."""
+    return (settings.rtmp.host,) if settings.nginx.upstream else ("127.0.0.1/32", "::1/128")
+
+
+@contextlib.contextmanager
+def _usable(place: Path) -> Iterator[None]:
+    """Says in plain words what the disk refuses at the start."""
+    try:
+        yield
+    except OSError as error:
+        words = f"{error.filename or place} cannot be used: {error.strerror or error}."
+        raise StartError(f"{words} Look at the disk, at the owner, and at what lies there.") from None
 
 
 def _take_descriptors() -> None:
     """As many descriptors as the system allows: each connection, pipe and child takes some."""
     _, hard = resource_limits.getrlimit(resource_limits.RLIMIT_NOFILE)
     resource_limits.setrlimit(resource_limits.RLIMIT_NOFILE, (hard, hard))
-
-
-@contextlib.contextmanager
-def _locked(data: Path) -> Iterator[None]:
-    """One daemon for one data directory."""
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock = (data / "lock").open("a")
-    except OSError as error:
-        raise StartError(
-            f"The data directory {data} cannot be used: {error.strerror}. Set --data-dir."
-        ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StartError(f"Another ingestd runs with the data directory {data}.") from None
-        yield

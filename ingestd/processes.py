@@ -29,6 +29,7 @@ from ingestd.log import redact
 from ingestd.tasks import Tasks
 
 _MIB = 1024 * 1024
+_OOM_SCORE = 500  # thousandths of all memory that are added to what it has
 _LAST_LINES = 40
 _LINE_LIMIT = 64 * 1024  # bytes; a longer line is cut by the reader
 _LAST_WORDS_SECONDS = 2.0  # for reading stderr to its end, should something else still hold the pipe
@@ -83,12 +84,14 @@ class Child:
         descriptors: int = 256,
         nice: int = 0,
         memory: int = 0,
+        expendable: bool = False,
     ) -> Child:
         """Start ``argv`` (never through a shell); every line of its stderr goes to ``on_line``.
 
         Lines that contain one of ``ignore`` are neither reported nor kept. ``nice`` is added to our
         own niceness. ``memory`` bounds heap, private mappings and stacks of threads (RLIMIT_DATA),
-        in MiB; 0: no bound. Raises :class:`StartError` when the machine has no room for a process.
+        in MiB; 0: no bound. ``expendable``: rather it than us, when the kernel has to kill somebody for
+        want of memory. Raises :class:`StartError` when the machine has no room for a process.
         """
         guard = ["setpriv", "--pdeathsig", death_signal, "--no-new-privs"]
         try:
@@ -100,6 +103,8 @@ class Child:
         except OSError as error:
             _discard(process)
             raise StartError(f"{name} cannot be watched: {error}") from error
+        if expendable:
+            _first_to_go(process.pid)
         try:
             child._connect(on_line, ignore)
         except BaseException:
@@ -241,6 +246,11 @@ def _spawn(command: Sequence[str], cwd: Path, stdin: int | None) -> subprocess.P
     )
 
 
+def _first_to_go(pid: int) -> None:
+    with contextlib.suppress(OSError):  # it is gone, or this kernel does not let us
+        Path(f"/proc/{pid}/oom_score_adj").write_text(str(_OOM_SCORE))
+
+
 def _discard(process: subprocess.Popen[bytes]) -> None:
     """End a process that has just been started and that nobody will wait for."""
     process.kill()
@@ -282,9 +292,11 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
             yield text
 
 
-async def run(argv: Sequence[str], *, name: str, cwd: Path, seconds: float) -> tuple[Exit, str]:
+async def run(
+    argv: Sequence[str], *, name: str, cwd: Path, seconds: float, nice: int = 0, memory: int = 0
+) -> tuple[Exit, str]:
     """Run a short-lived program to its end; its exit and its stdout. Killed after ``seconds``."""
-    child = await Child.start(argv, name=name, cwd=cwd)
+    child = await Child.start(argv, name=name, cwd=cwd, nice=nice, memory=memory)
     lines: list[str] = []
     try:
         async with asyncio.timeout(seconds):

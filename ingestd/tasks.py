@@ -8,6 +8,7 @@ raises, or should run for good and ends, is logged at once under its name.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Coroutine
 from typing import Any
 
@@ -17,10 +18,16 @@ log = structlog.get_logger("ingestd.tasks")
 
 
 class Tasks:
-    """The tasks of one owner; ``close`` cancels and awaits every one that is left."""
+    """The tasks of one owner; ``close`` cancels and awaits every one that is left.
 
-    def __init__(self, owner: str) -> None:
+    ``about`` stands on each line that they log, and on those of the tasks that they make in turn, in
+    the place of what is said of whoever makes this: a broadcast outlives the request that began it.
+    Without ``about`` tasks log as the one that spawns them.
+    """
+
+    def __init__(self, owner: str, **about: object) -> None:
         self._owner = owner
+        self._about = about
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -30,9 +37,14 @@ class Tasks:
         self, coroutine: Coroutine[Any, Any, Any], name: str, *, eternal: bool = False
     ) -> asyncio.Task[Any]:
         """Run a coroutine as ``owner/name``; an eternal one is reported whenever it ends."""
-        task = asyncio.create_task(coroutine, name=f"{self._owner}/{name}")  # noqa: TID251 - here is its place
+        context = contextvars.copy_context()
+        if self._about:
+            context.run(_only, self._about)
+        task = asyncio.create_task(  # noqa: TID251 - here is its place
+            coroutine, name=f"{self._owner}/{name}", context=context
+        )
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._finished(done, eternal))
+        task.add_done_callback(lambda done: self._finished(done, eternal), context=context)
         return task
 
     def _finished(self, task: asyncio.Task[Any], eternal: bool) -> None:
@@ -51,3 +63,8 @@ class Tasks:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _only(about: dict[str, object]) -> None:
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**about)

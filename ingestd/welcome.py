@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from ingestd.accounts.installation import FirstStart
 from ingestd.addresses import LOOPBACK, authority, reachable
-from ingestd.nginx.launch import Ports, own_bind
-from ingestd.safety import is_loopback, rtmp_bind
+from ingestd.nginx.launch import Ports
+from ingestd.safety import is_loopback, own_bind, rtmp_bind
 from ingestd.settings import Settings
 from ingestd.web.api.models import Rtmp
 
@@ -30,7 +29,7 @@ class Addresses:
     def host(self) -> str:
         """What people type."""
         http = self.settings.http
-        return http.public_host or reachable(http.bind)
+        return http.public_host or reachable(http.published or http.bind)
 
     @property
     def page(self) -> str:
@@ -70,7 +69,7 @@ class Addresses:
 
     def ready(self, channel: str, stream_key: str, token: str) -> dict[str, object]:
         """The contents of the ready file: for programs on this machine."""
-        own = own_bind(self.settings) if self.own_nginx else self.settings.http.bind
+        own = own_bind(self.settings)
         return {
             "http": f"http://{authority(reachable(own), self.http)}",
             "hls": self._hls,
@@ -78,7 +77,6 @@ class Addresses:
             "channel": channel,
             "stream_key": stream_key,
             "token": token,
-            "pid": os.getpid(),
         }
 
 
@@ -95,3 +93,15 @@ def welcome(addresses: Addresses, channel: str, secret: str, first: FirstStart |
     if secret:
         lines += ["", "The first link carries the channel's secret: keep it to yourself."]
     return "\n".join([*lines, "Ctrl-C ends everything.", ""])
+
+
+def discreet(addresses: Addresses, first: FirstStart | None, command: str = "ingestd") -> str:
+    """The same where others read it, as in a journal: no secret, but the ``command`` that gives one."""
+    link = addresses.page
+    lines = [f"ingestd is ready: {link}/"]
+    if first:
+        name = first.admin
+        lines.append(
+            f"Sign in at {link}/sign-in as {name}; first give it a password: {command} user password {name}"
+        )
+    return "\n".join(lines)

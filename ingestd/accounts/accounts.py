@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from ingestd.accounts import snapshot
+from ingestd.accounts import kind, snapshot
 from ingestd.accounts.audit import Audit
 from ingestd.accounts.channels import Channels
 from ingestd.accounts.database import Database
@@ -93,15 +93,19 @@ class Accounts:
         pace: Pace = Pace(),
         passwords: Passwords | None = None,
         clock: Callable[[], float] = time.time,
+        fill: bool = True,
     ) -> Accounts:
-        """Migrate the database, at the first start fill it, and read the directory.
+        """Migrate the database, at the first start fill it (``fill``), and read the directory.
 
         Raises :class:`StartError` in plain words.
         """
+        kind.check(settings.database.url, data, filled=not fill)
         accounts = cls(settings, data, pace, passwords, clock)
         try:
-            await accounts._database.prepare(accounts._install)
+            await accounts._database.prepare(lambda session: accounts._install(session, fill))
             await accounts._refresh()
+            if fill:
+                kind.note(settings.database.url, data)
         except BaseException as error:
             await accounts.close()
             if isinstance(error, Refused):
@@ -130,17 +134,18 @@ class Accounts:
 
     async def close(self) -> None:
         await self._tasks.close()
+        self._watchers.clear()  # who watches is closed already
         try:
             await self.keys.write_uses()
+            await self.channels.write_lives()
         except Refused as error:
             log.warning("uses_of_keys_lost", reason=str(error))
         await self.tokens.close()
         await self._database.close()
 
-    async def _install(self, session: AsyncSession) -> None:
-        self.first = await install(
-            session, self._data, self._digests, self._passwords, self.users, self.channels, self.keys
-        )
+    async def _install(self, session: AsyncSession, fill: bool) -> None:
+        everything = self._digests, self._passwords, self.users, self.channels, self.keys
+        self.first = await install(session, self._data, *everything, fill=fill)
 
     async def _changed(self) -> None:
         """We have changed something. If it cannot be read again just now, the next look will."""
@@ -191,6 +196,7 @@ class Accounts:
                 current = await snapshot.version(session)
             if current != self.directory.version:
                 await self._refresh()
+            await self.channels.write_lives()
             await self._write_uses()
         except Exception as error:
             if not self._gone:

@@ -66,8 +66,7 @@ def scheme(peer: str, forwarded_proto: str, own: str, trusted: Sequence[Network]
     X-Forwarded-Proto of a trusted peer counts if it is one plain word: of a list nobody knows
     which entry a proxy wrote and which the client.
     """
-    found = parse(peer)
-    if found is not None and _among(found, trusted):
+    if among(peer, trusted):
         own = _SCHEMES.get(forwarded_proto.strip().lower(), own)
     return _SCHEMES.get(own, "http")
 
@@ -81,6 +80,12 @@ def parse(text: str) -> Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address
+
+
+def among(peer: str, trusted: Sequence[Network]) -> bool:
+    """Whether this is the address of a trusted proxy."""
+    found = parse(peer)
+    return found is not None and _among(found, trusted)
 
 
 def _entry(text: str) -> Address | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingestd.accounts import checks, rights, snapshot
 from ingestd.accounts.audit import Audit
 from ingestd.accounts.database import Database
-from ingestd.accounts.model import Actor, Channel
+from ingestd.accounts.model import Actor, Channel, Upcoming
 from ingestd.accounts.schema import ChannelRow, PublisherRow
 from ingestd.errors import Code
 
@@ -22,6 +22,7 @@ class Channels:
 
     def __init__(self, database: Database, audit: Audit, clock: Callable[[], float] = time.time) -> None:
         self._database, self._audit, self._clock = database, audit, clock
+        self._lives: dict[str, float] = {}  # when who was live last, not yet written
 
     async def create(
         self,
@@ -65,6 +66,8 @@ class Channels:
         private: bool | None = None,
         record: bool | None = None,
         owner: str | None = None,
+        upcoming: Upcoming | None = None,
+        embed_sites: Sequence[str] | None = None,
     ) -> Channel:
         """Change what is given; ``owner`` is the name of a user, to whom an admin may hand it over."""
         wanted = {
@@ -72,6 +75,8 @@ class Channels:
             "description": None if description is None else checks.description(description),
             "private": private,
             "record": record,
+            "embed_sites": None if embed_sites is None else " ".join(checks.sites(embed_sites)),
+            "next_title": None if upcoming is None else checks.next_title(upcoming.title),
         }
         changes = {key: value for key, value in wanted.items() if value is not None}
         async with self._database.writing() as database:
@@ -81,9 +86,34 @@ class Channels:
                 row.owner_id = (await rights.user(database, owner)).id
             for key, value in changes.items():
                 setattr(row, key, value)
+            if upcoming is not None:
+                row.next_at = upcoming.at
             detail = ", ".join([*changes, *([f"owner {owner}"] if owner else [])])
             self._audit.write(database, actor, "channel.update", f"channel:{name}", detail)
             return snapshot.channel(row, await _publishers(database, row))
+
+    async def set_picture(self, actor: Actor, name: str, picture: str) -> Channel:
+        """Have it show this one, whose file is there; "": none."""
+        async with self._database.writing() as database:
+            row = await rights.managed(database, actor, name)
+            row.picture = picture
+            self._audit.write(database, actor, "channel.update", f"channel:{name}", "picture")
+            return snapshot.channel(row, await _publishers(database, row))
+
+    def was_live(self, name: str, at: float) -> None:
+        """Until then. Noted in memory and written later: it neither waits nor fails."""
+        self._lives[name] = at
+
+    async def write_lives(self) -> None:
+        """Write what :meth:`was_live` has noted; kept for the next time if that cannot be."""
+        lives = dict(self._lives)
+        if not lives:
+            return
+        async with self._database.writing() as database:
+            for name, at in lives.items():
+                row = update(ChannelRow).where(ChannelRow.name == name, ChannelRow.created_at <= at)
+                await database.execute(row.values(last_live_at=at))
+        self._lives = {name: at for name, at in self._lives.items() if lives.get(name) != at}
 
     async def delete(self, actor: Actor, name: str) -> None:
         """With its keys, targets and rights; tokens for it are worth nothing from then on."""

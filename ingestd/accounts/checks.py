@@ -7,6 +7,7 @@ nor a lone surrogate, and a title with a control character in it would break the
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from ingestd.accounts.model import SLUG
@@ -15,9 +16,13 @@ from ingestd.errors import Code, Refusal, Refused
 TITLE, DESCRIPTION, LABEL = 200, 5000, 100  # characters
 KEYS = 50  # of one channel
 TARGETS = 10  # of one channel
+SITES = 20  # on which one channel may be embedded: they all stand in one header
 _URL, _SECRET, _TOKEN_ID, _RENDITION = 500, 500, 200, 64
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _IDENTITY = re.compile(r"[0-9a-f]{16}")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_SITE = re.compile(rf"\*|https?://(?:\*\.)?{_LABEL}(?:\.{_LABEL}){{0,20}}(?::[1-9][0-9]{{0,4}})?")
+_SITE_LENGTH = 100
 
 
 def refuse(code: Code, words: str) -> Refused:
@@ -59,6 +64,10 @@ def description(text: str) -> str:
     return lines(text, DESCRIPTION, "A description")
 
 
+def next_title(text: str) -> str:
+    return line(text, TITLE, "The title of what is to come")
+
+
 def label(text: str) -> str:
     return line(text, LABEL, "A label")
 
@@ -86,6 +95,20 @@ def push_url(url: str) -> str:
     if not usable or parts.scheme not in ("rtmp", "rtmps") or re.search(r"\s", url):
         raise refuse(Code.INVALID, "An address to push to looks like rtmps://live.example.org/app.")
     return url
+
+
+def sites(given: Iterable[str]) -> tuple[str, ...]:
+    """Where a channel may be embedded: origins, ``https://*.`` for all below a domain, or ``*`` alone.
+
+    They go into a header as they stand, so nothing else may.
+    """
+    found = tuple(dict.fromkeys(site.strip().lower().rstrip("/") for site in given))
+    for site in found:
+        if len(site) > _SITE_LENGTH or not _SITE.fullmatch(site):
+            raise refuse(Code.INVALID, "A site looks like https://www.example.org, without a path; * is all.")
+    if len(found) > SITES:
+        raise refuse(Code.INVALID, f"A channel may be embedded by at most {SITES} sites, or by all: *.")
+    return ("*",) if "*" in found else found
 
 
 def shown(text: str, limit: int = 200) -> str:

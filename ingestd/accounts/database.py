@@ -1,8 +1,9 @@
 """The database: SQLite in the data directory, or PostgreSQL; opened, migrated, read and written.
 
-Whoever writes waits in line: on SQLite by ``BEGIN IMMEDIATE``, on PostgreSQL because every change of
-what the directory shows first bumps the one row of ``state``. So a rule such as "one admin stays"
-is checked and kept in one transaction, and two who take the same name cannot both get it.
+Whoever writes waits in line: within this process, so that a crowd is not refused for its own size; among
+processes on SQLite by ``BEGIN IMMEDIATE``, on PostgreSQL because every change of what the directory shows
+first bumps the one row of ``state``. So a rule such as "one admin stays" is checked and kept in one
+transaction, and two who take the same name cannot both get it.
 
 A database that is locked or gone is a :class:`Refused` with ``Code.UNAVAILABLE`` after
 :attr:`patience` seconds or little more; it heals by itself, since broken connections are replaced.
@@ -31,10 +32,11 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from ingestd.accounts.kind import SQLITE_FILE
 from ingestd.accounts.schema import VERSION, StateRow
 from ingestd.errors import Code, Refusal, Refused, StartError
+from ingestd.settings.shown import address
 
-FILE = "ingestd.db"
 UNAVAILABLE = Refusal(Code.UNAVAILABLE, "The database does not answer; wait a moment and try again.")
 _CHANGED = Refusal(Code.EXISTS, "Somebody else has just changed this; look again.")
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -52,12 +54,14 @@ async def _nothing() -> None:
 class Database:
     """Transactions on one database; ``changed`` is awaited after each that changed the directory."""
 
-    def __init__(self, url: URL, patience: float) -> None:
-        """``patience``: seconds for a connection, for a command, and for a lock of somebody else."""
-        self.shown_url = url.render_as_string(hide_password=True)
+    def __init__(self, url: URL, shown_url: str, patience: float) -> None:
+        """``shown_url`` has no secret; ``patience``: seconds for a connection, for a command, and for a lock
+        of somebody else."""
+        self.shown_url = shown_url
         self.changed: Callable[[], Awaitable[None]] = _nothing
         self._limit = 2 * patience + 1
         self._postgres = url.get_backend_name() == "postgresql"
+        self._line = asyncio.Lock()
         engine = _postgres(url, patience) if self._postgres else _sqlite(url, patience)
         self._engine = engine
         snapshot: dict[str, Any] = {"isolation_level": "REPEATABLE READ"} if self._postgres else {}
@@ -67,7 +71,12 @@ class Database:
     @classmethod
     def at(cls, url: str, data: Path, patience: float) -> Database:
         """``url`` empty: SQLite in ``data``. Raises :class:`StartError` for another kind of database."""
-        return cls(_location(url, data), patience)
+        location = _location(url, data)
+        try:
+            return cls(location, address(url) if url else str(location), patience)
+        except (ArgumentError, ValueError):  # which quote what may be a secret
+            words = "what stands behind its ? is not understood."
+            raise StartError(f"database.url cannot be used: {words}") from None
 
     async def prepare(self, install: Callable[[AsyncSession], Awaitable[None]]) -> None:
         """Make or migrate the tables; ``install`` runs in the same transaction, and is alone in it.
@@ -88,7 +97,7 @@ class Database:
             connection = await session.connection()
             if self._postgres:
                 await session.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATING})"))
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, self.shown_url)
             await install(session)
             await session.commit()
 
@@ -101,7 +110,11 @@ class Database:
     @asynccontextmanager
     async def writing(self, *, shared: bool = True) -> AsyncIterator[AsyncSession]:
         """All of it or nothing. ``shared``: it changes what the directory shows."""
-        async with self._guarded(), AsyncSession(self._writer, expire_on_commit=False) as session:
+        async with (
+            self._guarded(),
+            self._line,
+            AsyncSession(self._writer, expire_on_commit=False) as session,
+        ):
             if shared:
                 await session.execute(update(StateRow).values(version=StateRow.version + 1))
             yield session
@@ -127,13 +140,15 @@ class Database:
 
 def _location(url: str, data: Path) -> URL:
     if not url:
-        return URL.create("sqlite+aiosqlite", database=str(data / FILE))
+        return URL.create("sqlite+aiosqlite", database=str(data / SQLITE_FILE))
     try:
         parsed = make_url(url)
         scheme = parsed.get_backend_name()
     except (ArgumentError, ValueError):
         scheme = ""
     if scheme in ("postgresql", "postgres"):
+        if "@" in f"{parsed.host}{parsed.database}":  # what should have been a part of the password
+            raise StartError("database.url cannot be used: an @ in user or password has to be written %40.")
         return parsed.set(drivername="postgresql+asyncpg")
     raise StartError("database.url cannot be used: it looks like postgresql://USER:PASSWORD@HOST/NAME.")
 
@@ -183,7 +198,7 @@ def _private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, shown_url: str) -> None:
     """Raises :class:`StartError` for tables of a newer version."""
     if _is_current(connection):
         return
@@ -198,8 +213,7 @@ def _upgrade(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        url = connection.engine.url.render_as_string(hide_password=True)
-        words = f"The database {url} was made by a newer ingestd ({error}). Use that one."
+        words = f"The database {shown_url} was made by a newer ingestd ({error}). Use that one."
         raise StartError(words) from None
 
 
@@ -223,7 +237,8 @@ def _explain(error: BaseException, url: str) -> str | None:
         return f"The database {url} does not answer. Does its server run, and is nobody holding a lock on it?"
     if isinstance(error, DBAPIError | OSError | asyncpg.PostgresError | asyncpg.InterfaceError | TypeError):
         reason = error.orig if isinstance(error, DBAPIError) else error
-        return (
-            f"The database {url} cannot be used: {reason}. Look at database.url, and whether its server runs."
-        )
+        where = "the disk, which may be full, and at the owner of the file"
+        if not url.startswith("sqlite"):
+            where = "database.url, and whether its server runs"
+        return f"The database {url} cannot be used: {reason}. Look at {where}."
     return None

@@ -41,6 +41,12 @@ class Failures:
     def __len__(self) -> int:
         return len(self._failed)
 
+    def limit(self, limit: int) -> None:
+        """From now on so many; of what is remembered the latest that count."""
+        self._limit = limit
+        for name, times in self._failed.items():
+            self._failed[name] = deque(times, maxlen=limit)
+
     def allowed(self, now: float, *names: str) -> float:
         """Seconds until all of these may try again; 0: now."""
         return max((self._wait(now, name) for name in names), default=0.0)

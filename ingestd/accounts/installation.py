@@ -41,15 +41,20 @@ async def install(
     users: Users,
     channels: Channels,
     keys: Keys,
+    *,
+    fill: bool,
 ) -> FirstStart | None:
     """Fill an empty database, all of it or nothing; None: it was filled before.
 
-    Raises :class:`StartError` when it was filled under another storage key.
+    Raises :class:`StartError` when it was filled under another storage key, or is empty and must not be
+    filled (``fill``).
     """
     state = await database.get(StateRow, 1)
     if state is not None:
         _compare(state, digests, data)
         return None
+    if not fill:
+        raise StartError("The database is empty: the server's first start fills it, and no command does.")
     database.add(StateRow(id=1, version=1, fingerprint=digests.fingerprint))
     first = FirstStart(_ADMIN, secrets.token_urlsafe(_BYTES))
     await users.add(database, _SERVER, _ADMIN, await passwords.hash(first.password), Role.ADMIN)

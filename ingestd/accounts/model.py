@@ -13,6 +13,9 @@ from enum import StrEnum
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 """A channel's name, and a user's: the one place that says which may stand in a path."""
 
+PICTURE = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}-(?P<width>[1-9][0-9]{0,3})x(?P<height>[1-9][0-9]{0,3})\.jpg")
+"""The name of a channel's picture: of which channel, which picture, and how large."""
+
 
 class Role(StrEnum):
     """What a user may do: everything, or what concerns the channels that are theirs."""
@@ -39,10 +42,20 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Upcoming:
+    """What is to come on a channel, as whoever manages it has said; ``at`` None: not known when."""
+
+    at: float | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """A public place. ``owner`` and ``publishers`` are ids of users; admins may publish everywhere.
 
     A name is free again when its channel is deleted: ``id`` and ``created_at`` tell two of one name apart.
+    ``picture`` is the name of its picture's file (:data:`PICTURE`), "" while there is none. ``embed_sites``:
+    on whose pages its player may stand (``*``: all).
     """
 
     id: str
@@ -54,6 +67,10 @@ class Channel:
     record: bool = False
     publishers: tuple[str, ...] = ()
     created_at: float = 0.0
+    picture: str = ""
+    next: Upcoming = Upcoming()
+    embed_sites: tuple[str, ...] = ()
+    last_live_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

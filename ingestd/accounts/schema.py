@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Double, ForeignKey, LargeBinary, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-VERSION = "0001"
+VERSION = "0002"
 """The migration that made these tables: the newest one."""
 
 _NAMING = {  # a constraint needs a name to be changed by a later migration
@@ -71,6 +71,11 @@ class ChannelRow(Base):
     private: Mapped[bool]
     record: Mapped[bool]
     created_at: Mapped[float]
+    picture: Mapped[str] = mapped_column(Text, default="", server_default="")
+    next_at: Mapped[float | None]
+    next_title: Mapped[str] = mapped_column(Text, default="", server_default="")
+    embed_sites: Mapped[str] = mapped_column(Text, default="", server_default="")  # with spaces between
+    last_live_at: Mapped[float | None]
 
 
 class PublisherRow(Base):

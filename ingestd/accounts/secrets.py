@@ -103,7 +103,7 @@ def rotate(data: Path) -> None:
     Whoever reads in between finds the current secret in both files. Two rotations at a time take
     turns: else tokens signed between them would be verified by neither secret.
     """
-    with _told(data), _alone(data):
+    with _told(data), alone(data):
         path = _current(data)
         if path.exists():
             private_files.replace(_previous(data), _load(path).decode())
@@ -150,7 +150,8 @@ def checked(text: str, where: str) -> bytes:
 
 
 @contextmanager
-def _alone(data: Path) -> Iterator[None]:
+def alone(data: Path) -> Iterator[None]:
+    """Nobody else rotates the secrets meanwhile."""
     directory = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)

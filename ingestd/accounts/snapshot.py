@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from ingestd.accounts.digests import Digests
 from ingestd.accounts.directory import Directory
-from ingestd.accounts.model import Channel, Role, Session, StreamKey, Target, User
+from ingestd.accounts.model import Channel, Role, Session, StreamKey, Target, Upcoming, User
 from ingestd.accounts.schema import (
     ChannelRow,
     KeyRow,
@@ -52,6 +52,10 @@ def channel(row: ChannelRow, publishers: Iterable[str]) -> Channel:
         record=row.record,
         publishers=tuple(sorted(publishers)),
         created_at=row.created_at,
+        picture=row.picture,
+        next=Upcoming(row.next_at, row.next_title),
+        embed_sites=tuple(row.embed_sites.split()),
+        last_live_at=row.last_live_at,
     )
 
 

@@ -7,7 +7,6 @@ A publisher fills epochs (reception); the loop here takes them in order and has 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,13 +17,15 @@ import structlog
 
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.generation import Works
+from ingestd.broadcast.latency import Latency
 from ingestd.broadcast.ledger import Ledger
 from ingestd.broadcast.lifecycle import FINAL, GOING_ON, SENTENCES, Event, Order, State, step
 from ingestd.broadcast.posters import Posters
 from ingestd.broadcast.reception import Ladder, Reception
 from ingestd.broadcast.recording import Recording
-from ingestd.broadcast.report import Report
+from ingestd.broadcast.story import Story, Turn
 from ingestd.broadcast.supervisor import GiveUp, Limits, Supervisor
+from ingestd.broadcast.totals import Counts
 from ingestd.container.model import InitSegment
 from ingestd.delivery.delivery import Delivery, Round
 from ingestd.journal.journal import BroadcastRow, Journal, Kept
@@ -73,11 +74,18 @@ class Broadcast:
         self.started_at = row.started_at
         self.ended_at: float | None = None
         self.received = 0  # bytes
+        self.viewers: int | None = None  # of its channel now; None: nobody counts them
+        self.viewers_peak = 0  # most at one time, since this process has it
+        self.listed_at = time.monotonic()  # when its playlists grew last; before that, since when it is here
+        self.latency = Latency()
+        self.story = Story()
         self.reception = Reception(terms.bounds, terms.ladder, resumable=row.resumable)
         self.ledger = Ledger(journal, row)
         self.delivery = _delivery(row, terms, self.ledger.record)
         limits = Limits(terms.max_restarts, terms.resume_window)
-        self.supervisor = Supervisor(row.id, self.delivery, self.ledger, terms.works, limits, self._on)
+        self.supervisor = Supervisor(
+            row.id, self.delivery, self.ledger, terms.works, limits, self._on, self.latency
+        )
         self.posters = Posters(
             self.delivery,
             terms.works.encoder.program,
@@ -100,7 +108,8 @@ class Broadcast:
         self._log = log.bind(broadcast=row.id, channel=row.channel)
         if kept:
             self._restore(kept, journal)
-        self._tasks = Tasks(f"broadcast/{row.id}")
+        self._tell("restored" if kept else "started")
+        self._tasks = Tasks(f"broadcast/{row.id}", broadcast=row.id, channel=row.channel)
         self._tasks.spawn(self._run(), "supervise")
         self._tasks.spawn(self._watch_window(), "window")
         self._tasks.spawn(self.posters.run(self.over), "posters")
@@ -110,7 +119,7 @@ class Broadcast:
         self.reception.restore(kept.epochs)
         journal.forget_epochs(self.reception.number)
         self.delivery.restore(kept, time.monotonic())
-        self.supervisor.restore(_reports(kept), _next_generation(kept))
+        self.supervisor.restore(kept)
         done = [row for row in kept.epochs if row.total is not None]
         self._delivered = sum(min(row.commits.values(), default=row.start) - row.start for row in done)
 
@@ -230,10 +239,38 @@ class Broadcast:
         return self._given_up + (self._epoch.buffer.given_up if self._epoch else 0)
 
     @property
+    def _undelivered(self) -> list[Epoch]:
+        return [*([self._epoch] if self._epoch else []), *self.reception.waiting]
+
+    @property
     def commit_lag(self) -> float:
         """Seconds that were received but do not stand in the playlist yet."""
-        waiting = [*([self._epoch] if self._epoch else []), *self.reception.waiting]
-        return sum(epoch.lag for epoch in waiting)
+        return sum(epoch.lag for epoch in self._undelivered)
+
+    @property
+    def unacked(self) -> float:
+        """Seconds that were received and that a resumable publisher still has to keep."""
+        return sum(epoch.buffer.seconds for epoch in self._undelivered) if self.reception.resumable else 0.0
+
+    @property
+    def counts(self) -> Counts:
+        """Since this process has it."""
+        supervisor, delivery = self.supervisor, self.delivery
+        return Counts(
+            delivery.segments,
+            delivery.size,
+            delivery.discontinuities,
+            self.given_up,
+            *supervisor.bent,
+            supervisor.restarts,
+            self.latency,
+        )
+
+    def watched_by(self, viewers: int) -> None:
+        """So many watch its channel now."""
+        if viewers != self.viewers:
+            self.viewers, self.viewers_peak = viewers, max(viewers, self.viewers_peak)
+            self._report(self)
 
     # The supervisor
 
@@ -241,13 +278,19 @@ class Broadcast:
         if not self.open:
             return
         before, self.state = self.state, step(self.state, event)
+        if event is Event.SEGMENT:
+            self.listed_at = time.monotonic()
         if self.state is not before:
             self._log.info("state", state=self.state.value, before=before.value, event_=event.value)
+        if self.state is not before or event is not Event.SEGMENT:
+            self._tell(event.value)
         self.news.set()  # also where the state is the same: its sentence may be another
         self._report(self)
 
+    def _tell(self, event: str) -> None:
+        self.story.turns.append(Turn(time.time(), event, self.state.value, self.message))
+
     async def _run(self) -> None:
-        structlog.contextvars.bind_contextvars(broadcast=self.id, channel=self.channel)
         try:
             while epoch := await self._next_epoch():
                 self._epoch = epoch
@@ -323,21 +366,6 @@ class Broadcast:
         if not self.reception.resumable or self.order is Order.STOPPED:
             await _wait(self._idle, _DRAIN_SECONDS)
         await self._tasks.close()
-
-
-def _reports(kept: Kept) -> list[Report]:
-    """Those that this version understands."""
-    found = []
-    for report in kept.reports:
-        with suppress(ValueError):
-            found.append(Report.from_json(json.dumps(report)))
-    return found
-
-
-def _next_generation(kept: Kept) -> int:
-    """A number that no segment carries, also where the journal had no room for a generation."""
-    numbers = [int(row.uri.rpartition("/")[2].partition("-")[0]) for row in kept.segments]
-    return max([kept.generations, *(number + 1 for number in numbers)])
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:

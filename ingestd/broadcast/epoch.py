@@ -8,10 +8,12 @@ playlist (and in the journal that it is made from) is there when all of them hav
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ingestd.broadcast.latency import Trace
 from ingestd.broadcast.replay import ReplayBuffer
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
@@ -54,6 +56,7 @@ class Epoch:
         self.on_arrival: Callable[[], None] | None = None
         self.received = 0  # bytes of the whole recording, once it is complete
         self.fed = 0  # the encoder has all fragments before this number
+        self.trace = Trace()
         self._bounds = bounds
         self._wall = wall
         self._begun = False
@@ -109,16 +112,28 @@ class Epoch:
             self.commits = {made.name: fragment.media_time for made in self.renditions}
         if fragment.starts_unit:
             self.unit_times.append(fragment.media_time)
+        self.trace.received(self.buffer.end, fragment.media_time, time.monotonic())
         self.buffer.append(fragment)
         if self.on_arrival:
             self.on_arrival()
         else:
             self.changed.set()
 
+    def fed_to(self, number: int) -> None:
+        """The encoder has all fragments before this number now."""
+        self.fed = number
+        self.trace.fed(number, time.monotonic())
+        self.changed.set()
+
     def has_room(self) -> bool:
         """Whether another message may be read from the publisher's socket."""
         waiting = self.buffer.ahead(self.fed)
         return waiting < self._bounds.ahead and self.buffer.make_room(self.fed)
+
+    @property
+    def full(self) -> bool:
+        """Whether as much waits for the encoder as may: until it takes some, nothing more is read."""
+        return self.buffer.ahead(self.fed) >= min(self._bounds.ahead, self._bounds.held)
 
     def finish(self, received: int | None = None) -> None:
         """No more of this recording will come; ``received`` are its bytes, where they are counted."""

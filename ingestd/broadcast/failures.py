@@ -101,7 +101,7 @@ SENTENCES: dict[Reason, str] = {
 
 # The same, when no other try will be made: what it was, and who can do something about it.
 _GIVEN_UP: dict[Reason, str] = {
-    Reason.KILLED: "The encoder was killed by the system.",
+    Reason.KILLED: "The encoder was killed by the system, as a rule for want of memory.",
     Reason.MEMORY: "The encoder ran out of memory: the server has too little, or its limit is too low.",
     Reason.TARGET: "The server that cuts the segments (nginx-rtmp) does not take the encoder's video.",
     Reason.INPUT: "The encoder cannot read the recording: what the broadcaster sends is damaged.",

@@ -11,9 +11,11 @@ import structlog
 
 from ingestd.broadcast.epoch import Epoch
 from ingestd.broadcast.failures import Reason, classify
+from ingestd.broadcast.latency import Latency
 from ingestd.broadcast.lifecycle import Event
 from ingestd.broadcast.pace import Pace, Verdict, crawls
 from ingestd.broadcast.report import Report
+from ingestd.broadcast.stall import Stall
 from ingestd.delivery.delivery import Delivery, stream_name
 from ingestd.encoder.argv import Plan, argv
 from ingestd.encoder.encoder import Encoder, EncoderSettings
@@ -28,7 +30,6 @@ log = structlog.get_logger("ingestd.generation")
 _SETTLE_SECONDS = 2.0
 _LAST_FRAMES = 3  # the last segment lasts a frame longer than nginx-rtmp says
 _DISK_SECONDS = 1.0  # between two tries to write on a full disk
-_STALLED_SEGMENTS = 3
 _SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
 
 
@@ -69,8 +70,10 @@ class Generation:
         pace: Pace,
         patience: float,
         notify: Callable[[Event], None],
+        latency: Latency,
     ) -> None:
-        """``patience``: seconds without a new segment, while media waits, that it gets."""
+        """``patience``: seconds without a new segment, while media waits, that it gets. ``latency`` is told
+        how long the media of each segment took."""
         self.number = number
         self.encoder: Encoder | None = None
         self._broadcast = broadcast
@@ -80,10 +83,11 @@ class Generation:
         self._pace = pace
         self._patience = patience
         self._notify = notify
+        self._latency = latency
         self._cut: Reason | None = None  # why we ended it
-        self._fresh_at = 0.0
         self._started_at = time.time()
         self._started = time.monotonic()
+        self._stall = Stall(works.segment, patience, self._started)
         self._origin = epoch.commit
 
     async def run(self, first: int) -> Outcome:
@@ -127,7 +131,7 @@ class Generation:
     async def _attend(self, encoder: Encoder) -> Exit:
         """Watch the playlist until the encoder has ended; never leave it behind."""
         tasks = Tasks(f"generation/{self._broadcast}-{self.number}")
-        self._fresh_at = time.monotonic()
+        self._stall.listed(time.monotonic())
         tasks.spawn(self._guarded_watch(encoder), "watch", eternal=True)
         try:
             return await encoder.wait()
@@ -150,9 +154,9 @@ class Generation:
         )
 
     def _drained(self) -> None:
+        self._stall.taken(time.monotonic())
         if self.encoder and self._epoch.fed != self.encoder.feed.number:
-            self._epoch.fed = self.encoder.feed.number
-            self._epoch.changed.set()
+            self._epoch.fed_to(self.encoder.feed.number)
 
     async def _guarded_watch(self, encoder: Encoder) -> None:
         """Nobody would see an encoder stall whose watch has died: they end together."""
@@ -175,13 +179,13 @@ class Generation:
         """Why the encoder has to be replaced now."""
         if self._delivery.spoiled:
             return Reason.TARGET
-        lag, several = self._epoch.lag, len(self._epoch.active) > 1
-        match self._pace.look(time.monotonic(), lag, self._epoch.commit):
+        now, lag, several = time.monotonic(), self._epoch.lag, len(self._epoch.active) > 1
+        match self._pace.look(now, lag, self._epoch.commit):
             case Verdict.DROP if several:
                 return Reason.TOO_SLOW
             case Verdict.CLIMB:
                 return Reason.PLANNED
-        if not self._is_stalled():
+        if not self._stall.look(now, lag, full=self._epoch.full, complete=self._epoch.buffer.complete):
             return None
         log.warning("encoder_stalled", seconds=self._patience, lag=round(lag, 1))
         progress = encoder.progress
@@ -198,21 +202,13 @@ class Generation:
             log.error("playlist_not_written", error=str(error))
             return False
         if fresh:
-            self._fresh_at = time.monotonic()
+            now = time.monotonic()
+            self._stall.listed(now)
+            for media_time, closed in self._delivery.take_fresh():
+                self._epoch.trace.listed(media_time, closed, now, self._latency)
             self._epoch.commit_to(self._delivery.commits)
             self._notify(Event.SEGMENT)
         return True
-
-    def _is_stalled(self) -> bool:
-        """Media of three segments waits, or the last of it, and no new segment came in time.
-
-        What lies in an open segment and in the encoder is less than that: it also waits when the
-        publisher is cut off, and then nothing is wrong here.
-        """
-        now = time.monotonic()
-        if self._epoch.lag < _STALLED_SEGMENTS * self._works.segment and not self._epoch.buffer.complete:
-            self._fresh_at = now
-        return now - self._fresh_at > self._patience
 
     async def _settle(self, *, final: bool) -> bool:
         """List what nginx-rtmp closes now that its publisher is gone; whether that was all of it."""

@@ -70,7 +70,7 @@ class Load:
 
     def __init__(self, cores: float, max_load: float) -> None:
         self._cores = cores
-        self._max_load = max_load
+        self.max_load = max_load
         self._uses: deque[_Use] = deque()
         self._sampled: float | None = None
         self._encoders = 0.0  # expected cost of those that run
@@ -121,11 +121,11 @@ class Load:
         too large for the machine is taken, if about half of it is free: one that falls behind goes on
         with fewer renditions (:mod:`ingestd.broadcast.pace`), and to ask again later would not help.
         """
-        limit = self._cores * self._max_load
+        limit = self._cores * self.max_load
         need, coming = cost * self.ratio, starting * self.ratio
         if starting <= 0 and self._encoders <= 0:
             need = min(need, limit * _ALONE)
-        if not self._max_load or self.busy + coming + need <= limit:
+        if not self.max_load or self.busy + coming + need <= limit:
             return None
         others = f" those that are starting need about {coming:.1f}," if coming else ""
         words = (
@@ -204,6 +204,18 @@ def _quota(cgroup: Path) -> float | None:
         return int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # there is none, or it says "max"
         return None
+
+
+def memory_limit(cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes that a container may take with all its processes (cgroup v2, or v1); None: no limit.
+
+    Beyond it the kernel kills the largest of them, as a rule an encoder.
+    """
+    for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # there is none, or it says "max"
+            limit = int(file.read_text())
+            return limit if limit < psutil.virtual_memory().total else None
+    return None
 
 
 def _usage(cgroup: Path) -> float:

@@ -14,6 +14,7 @@ from typing import Protocol
 from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.epoch import Epoch
 from ingestd.broadcast.recording import Recording
+from ingestd.broadcast.story import Visit
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.errors import Code, Refusal, Refused
 
@@ -40,6 +41,7 @@ class Publication:
         self.broadcast = broadcast
         self.fenced = asyncio.Event()  # its connection has to go
         self.verdict: Refusal | None = None  # why
+        self.visit = Visit(time.time())
         self._registry = registry
         self._title = title
         self._resumable = broadcast is not None
@@ -48,6 +50,8 @@ class Publication:
         self._heard = time.monotonic()
         self._blocked = False  # it is not read, so its silence is ours
         self._sign_due: float | None = None  # at the latest, from the server in front of us
+        if broadcast:
+            broadcast.story.visits.append(self.visit)
 
     # What arrives
 
@@ -56,6 +60,8 @@ class Publication:
         if self.broadcast is None:
             self.broadcast = self._registry.open_plainly(self.channel, self._title)
             self.broadcast.continued_plainly()
+            self.visit.epoch = self.broadcast.reception.number
+            self.broadcast.story.visits.append(self.visit)
         elif not self._resumable:
             self.broadcast.next_epoch()
         self._epoch = self.broadcast.begin_epoch(init)
@@ -63,6 +69,11 @@ class Publication:
     def append(self, fragment: Fragment) -> None:
         assert self._epoch is not None, "a fragment before its init segment"
         self._epoch.append(fragment)
+
+    def began(self, at: float | None) -> None:
+        """What has media time 0 in this epoch was captured then (monotonic clock, s); None: nobody knows."""
+        if self._epoch:
+            self._epoch.trace.began = at
 
     def next_epoch(self, recording: Recording) -> None:
         """A resumable publisher starts another recording."""
@@ -74,6 +85,7 @@ class Publication:
         """A message of ``size`` bytes came."""
         self._heard = time.monotonic()
         self._registry.count(size)
+        self.visit.received += size
         self._uncounted += size
         if self.broadcast:
             self.broadcast.received += self._uncounted
@@ -140,6 +152,7 @@ class Publication:
 
     def close(self) -> None:
         """The connection is gone."""
+        self.visit.until = self.visit.until or time.time()
         if self.verdict is None:
             self._registry.release(self)
             if self.broadcast and self.broadcast.open:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from ingestd.broadcast import disk
 from ingestd.broadcast.broadcast import Broadcast, Terms
 from ingestd.broadcast.lifecycle import Order
 from ingestd.broadcast.publication import Publication
 from ingestd.broadcast.room import Room
+from ingestd.broadcast.subscriber import Subscriber
+from ingestd.broadcast.totals import Counts, Totals
 from ingestd.delivery.retention import close_leftovers, remove_expired
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.journal.journal import SUFFIX, BroadcastRow, Damaged, Journal, JournalFull, remove
@@ -28,7 +30,6 @@ log = structlog.get_logger("ingestd.registry")
 _AGAIN_SECONDS = 2.0  # between two tries to restore what the disk had no room for
 _RETENTION_SECONDS = 60.0  # between two looks for broadcasts whose time is over
 _REMEMBERED = 20  # ended broadcasts that the API still lists
-_MIB = 1024 * 1024
 
 _COME_BACK = 15  # seconds, for those that find no room
 _NO_ROOM = f"Try again in {_COME_BACK} s."
@@ -53,20 +54,6 @@ class Limits:
     silent_after: float = 3.0
 
 
-@dataclass(slots=True)
-class Totals:
-    """What was counted since the start, for /metrics."""
-
-    messages: int = 0
-    received: int = 0  # bytes
-    segments: int = 0  # of broadcasts that are over
-    resumes: int = 0
-    given_up: int = 0  # bytes, of broadcasts that are over
-    refusals: Counter[str] = field(default_factory=Counter)
-    restarts: Counter[str] = field(default_factory=Counter)
-    ended: Counter[str] = field(default_factory=Counter)  # by last state
-
-
 class Broadcasts:
     """The registry: open broadcasts, those that ended lately, and the publishers' claims."""
 
@@ -74,7 +61,7 @@ class Broadcasts:
         self.totals = Totals()
         self._room = room
         self._terms = terms
-        self._limits = limits
+        self.limits = limits
         self._journals = journals
         self._open: dict[str, Broadcast] = {}
         self._pending: dict[str, str] = {}  # broadcasts yet to be restored: their channels, "": not known
@@ -82,6 +69,7 @@ class Broadcasts:
         self._claims: dict[str, Publication] = {}
         self._subscribers: set[Subscriber] = set()
         self.closing = False  # no publisher is taken any more
+        self.was_live: Callable[[str, float], None] = lambda _channel, _until: None
         self._tasks = Tasks("broadcasts")
 
     def start(self) -> None:
@@ -105,9 +93,9 @@ class Broadcasts:
         back, and its channel takes no other broadcast, beside which it would come to life.
         """
         identity = path.name.removesuffix(SUFFIX)
-        journal, channel = None, _played_on(self._terms.hls_root, identity)
-        self._pending.pop(identity, None)
+        journal, channel = None, self._pending.pop(identity, "")
         try:
+            channel = channel or _played_on(self._terms.hls_root, identity)
             journal, kept = Journal.open(path, fsync=self._terms.fsync)
             channel = kept.broadcast.channel
             found = Broadcast(kept.broadcast, self._terms, journal, self._changed, kept)
@@ -149,19 +137,23 @@ class Broadcasts:
         if channel in self._pending.values():
             return PENDING
         holder = self._claims.get(channel)
-        if holder and not takeover and holder.silent_for(time.monotonic()) < self._limits.silent_after:
+        if holder and not takeover and holder.silent_for(time.monotonic()) < self.limits.silent_after:
             return Refusal(Code.CONFLICT, f"The channel {channel} is already live from another connection.")
         return None if holder or self._resumable(channel) else self.no_room()
 
+    def limit(self, limits: Limits, max_load: float) -> None:
+        """From now on these count for whoever comes; what is there stays."""
+        self.limits = limits
+        if self._room:
+            self._room.limit(max_load)
+
     def no_room(self) -> Refusal | None:
         """Why no new broadcast can be taken at all now."""
-        if len(self._open) >= self._limits.broadcasts:
-            words = f"The server is full: {self._limits.broadcasts} broadcasts are running. {_NO_ROOM}"
+        if len(self._open) >= self.limits.broadcasts:
+            words = f"The server is full: {self.limits.broadcasts} broadcasts are running. {_NO_ROOM}"
             return Refusal(Code.NO_CAPACITY, words, _COME_BACK)
-        free = shutil.disk_usage(self._terms.hls_root).free
-        if free < self._limits.free_disk:
-            words = f"The server's disk is full: {free // _MIB} MiB are free, too few. {_NO_ROOM}"
-            return Refusal(Code.NO_CAPACITY, words, _COME_BACK)
+        if lack := disk.lack(self._terms.hls_root, self.limits.free_disk):
+            return Refusal(Code.NO_CAPACITY, f"{lack} {_NO_ROOM}", _COME_BACK)
         return self._room.refusal() if self._room else None
 
     def claim(self, channel: str, title: str, takeover: bool = False) -> Publication:
@@ -182,7 +174,7 @@ class Broadcasts:
             raise Refused(refusal)
         replaced = [old for old in self if old.channel == channel and old.order is Order.LIVE]
         # those that are still ending count: else whoever starts again and again takes the whole machine
-        if len(self._open) - len(replaced) >= self._limits.broadcasts and (full := self.no_room()):
+        if len(self._open) - len(replaced) >= self.limits.broadcasts and (full := self.no_room()):
             raise Refused(full)
         made = self._make(channel, title, resumable=True)  # before anything of the old one is touched
         self._fence(channel)
@@ -214,6 +206,8 @@ class Broadcasts:
         self._fence(channel)
         self.totals.resumes += 1
         publication = self._hold(Publication(self, channel, found.title, found))
+        visit, reception = publication.visit, found.reception
+        visit.epoch, visit.resumed_at = reception.number, reception.recording.received
         found.publisher_back()
         return publication
 
@@ -255,6 +249,7 @@ class Broadcasts:
     def open_plainly(self, channel: str, title: str) -> Broadcast:
         """The interrupted broadcast of a channel, or a new one; raises :class:`Refused`."""
         if waiting := self._resumable(channel):
+            self.totals.resumes += 1
             waiting.publisher_back()
             return waiting
         if refusal := self.no_room():  # others may have come between the handshake and the first bytes
@@ -282,6 +277,19 @@ class Broadcasts:
     def __iter__(self) -> Iterator[Broadcast]:
         """The open ones, oldest first."""
         return iter(list(self._open.values()))
+
+    @property
+    def pending(self) -> int:
+        """Broadcasts of an earlier process that could not yet be gone on with."""
+        return len(self._pending)
+
+    @property
+    def counts(self) -> Counts:
+        """Of all broadcasts since the start, those that are open as well."""
+        every = Counts()
+        for counted in (self.totals, *(one.counts for one in self._open.values())):
+            every.add(counted)
+        return every
 
     @property
     def ended(self) -> list[Broadcast]:
@@ -317,11 +325,11 @@ class Broadcasts:
             subscriber.note(broadcast)
 
     def _remember(self, broadcast: Broadcast) -> None:
-        self.totals.restarts.update(broadcast.supervisor.restarts)
-        self.totals.given_up += broadcast.given_up
+        self.totals.add(broadcast.counts)
         self.totals.ended[broadcast.state.value] += 1
-        self.totals.segments += broadcast.delivery.segments
         self._ended.appendleft(broadcast)
+        if broadcast.delivery.playable:
+            self.was_live(broadcast.channel, broadcast.ended_at or time.time())
         while len(self._ended) > _REMEMBERED:
             self._ended.pop()
 
@@ -329,10 +337,10 @@ class Broadcasts:
 
     async def _expire(self) -> None:
         while True:
-            await asyncio.sleep(min(_RETENTION_SECONDS, self._limits.keep_ended))
+            await asyncio.sleep(min(_RETENTION_SECONDS, self.limits.keep_ended))
             try:
                 gone = remove_expired(
-                    self._terms.hls_root, self._limits.keep_ended, time.time(), {*self._open, *self._pending}
+                    self._terms.hls_root, self.limits.keep_ended, time.time(), {*self._open, *self._pending}
                 )
             except OSError as error:
                 log.error("expired_not_removed", error=str(error))
@@ -355,32 +363,6 @@ class Broadcasts:
         waiters = [self._tasks.spawn(one.suspend(), f"suspend-{one.id}") for one in self]
         await asyncio.gather(*waiters)
         await self._tasks.close()
-
-
-class Subscriber:
-    """Which broadcasts have changed since it last looked: a set, so a slow reader costs no memory."""
-
-    def __init__(self) -> None:
-        self._dirty: dict[str, Broadcast] = {}
-        self._wake = asyncio.Event()
-        self._closed = False
-
-    def note(self, broadcast: Broadcast) -> None:
-        self._dirty[broadcast.id] = broadcast
-        self._wake.set()
-
-    def close(self) -> None:
-        self._closed = True
-        self._wake.set()
-
-    async def changes(self) -> AsyncIterator[list[Broadcast]]:
-        """Lists of broadcasts that have changed, until the server stops."""
-        while not self._closed:
-            await self._wake.wait()
-            self._wake.clear()
-            changed, self._dirty = list(self._dirty.values()), {}
-            if changed:
-                yield changed
 
 
 def _played_on(hls_root: Path, identity: str) -> str:

@@ -55,6 +55,11 @@ class ReplayBuffer:
         """The number that the next fragment will get."""
         return self._first + len(self._fragments)
 
+    @property
+    def seconds(self) -> float:
+        """How much is held."""
+        return self.end_time - self._fragments[0].media_time if self._fragments else 0.0
+
     def append(self, fragment: Fragment) -> None:
         owner = fragment.data.obj
         if isinstance(owner, bytes) and 2 * len(fragment.data) < len(owner):

@@ -6,10 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+import structlog
+
 from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.lifecycle import State
 from ingestd.broadcast.load import Load, Meter, cores, ladder_cost
 from ingestd.errors import Code, Refusal
+
+log = structlog.get_logger("ingestd.room")
 
 _EVERY = 1.0  # seconds between two measurements
 
@@ -25,6 +29,10 @@ class Room:
         self._preset = preset
         self._load = Load(cores(), max_load)
 
+    def limit(self, max_load: float) -> None:
+        """From now on this share of the machine may be in use."""
+        self._load.max_load = max_load
+
     def refusal(self) -> Refusal | None:
         """Why no broadcast can be taken now, and when to ask again."""
         found = self._load.refusal(self._cost, self._load.starting(time.monotonic()))
@@ -35,17 +43,28 @@ class Room:
         self._load.take(time.monotonic(), self._cost)
 
     async def watch(self, broadcasts: Callable[[], Iterable[Broadcast]]) -> None:
-        """Measure for ever."""
-        meter = Meter()
+        """Measure for ever, also where that fails for a while: what was measured last counts."""
+        meter, failed = Meter(), False
         while True:
-            live = {one.supervisor.encoder.pid: one for one in broadcasts() if one.supervisor.encoder}
-            reading = meter.read(time.monotonic(), live)
-            if reading:
-                steady = [pid for pid, one in live.items() if one.state is State.LIVE and pid in reading.used]
-                used = sum(reading.used[pid] for pid in steady)
-                expected = sum(self._expected(live[pid]) for pid in steady)
-                self._load.sample(time.monotonic(), reading.busy, used, expected)
+            try:
+                self._measure(meter, broadcasts())
+                failed = False
+            except OSError as error:
+                if not failed:
+                    log.error(
+                        "not_measured", what="the load, by which broadcasts are taken", error=str(error)
+                    )
+                failed = True
             await asyncio.sleep(_EVERY)
+
+    def _measure(self, meter: Meter, broadcasts: Iterable[Broadcast]) -> None:
+        live = {one.supervisor.encoder.pid: one for one in broadcasts if one.supervisor.encoder}
+        reading = meter.read(time.monotonic(), live)
+        if reading:
+            steady = [pid for pid, one in live.items() if one.state is State.LIVE and pid in reading.used]
+            used = sum(reading.used[pid] for pid in steady)
+            expected = sum(self._expected(live[pid]) for pid in steady)
+            self._load.sample(time.monotonic(), reading.busy, used, expected)
 
     def _expected(self, one: Broadcast) -> float:
         made = one.supervisor.active

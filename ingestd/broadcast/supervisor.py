@@ -7,9 +7,11 @@ once or after a while the same again, the same with fewer renditions, or nothing
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +20,7 @@ from ingestd.broadcast.backoff import Backoff
 from ingestd.broadcast.epoch import Epoch
 from ingestd.broadcast.failures import SENTENCES, Reason, given_up, hopeless
 from ingestd.broadcast.generation import Generation, Outcome, Works
+from ingestd.broadcast.latency import Latency
 from ingestd.broadcast.ledger import Ledger
 from ingestd.broadcast.lifecycle import Event
 from ingestd.broadcast.pace import Pace
@@ -25,6 +28,8 @@ from ingestd.broadcast.report import Report, Reports
 from ingestd.delivery.delivery import Delivery
 from ingestd.encoder.encoder import Encoder
 from ingestd.encoder.ladder import Rendition
+from ingestd.journal.journal import Kept
+from ingestd.telemetry import span
 
 log = structlog.get_logger("ingestd.supervisor")
 
@@ -58,6 +63,7 @@ class Supervisor:
         works: Works,
         limits: Limits,
         notify: Callable[[Event], None],
+        latency: Latency,
     ) -> None:
         self.restarts: Counter[str] = Counter()
         self.generations = 0  # the number that the next one gets
@@ -69,6 +75,8 @@ class Supervisor:
         self._works = works
         self._limits = limits
         self._notify = notify
+        self._latency = latency
+        self._bent = (0, 0)  # as ``bent``, of generations that are over
         self._epoch: Epoch | None = None
         self._generation: Generation | None = None
         self._backoff = Backoff(limits.restarts)
@@ -82,6 +90,14 @@ class Supervisor:
         return self._generation.encoder if self._generation else None
 
     @property
+    def bent(self) -> tuple[int, int]:
+        """Frames that encoders have left out, and repeated, to keep to the frame rate."""
+        dropped, doubled = self._bent
+        if encoder := self.encoder:
+            return dropped + encoder.progress.dropped, doubled + encoder.progress.doubled
+        return dropped, doubled
+
+    @property
     def active(self) -> tuple[Rendition, ...]:
         """Renditions that are encoded at present."""
         return self._epoch.active if self._epoch else ()
@@ -92,10 +108,10 @@ class Supervisor:
         epoch = self._epoch
         return [made for made in epoch.renditions if made not in epoch.active] if epoch else []
 
-    def restore(self, reports: list[Report], generations: int) -> None:
+    def restore(self, kept: Kept) -> None:
         """What is known of the generations of an earlier process."""
-        self.reports = Reports(reports)
-        self.generations = generations
+        self.reports = Reports(_reports(kept))
+        self.generations = _next_generation(kept)
 
     async def deliver(self, epoch: Epoch) -> None:
         """Until all of the epoch stands in the playlist; raises :class:`GiveUp`."""
@@ -126,15 +142,19 @@ class Supervisor:
             self._pace,
             self._patience,
             self._heard,
+            self._latency,
         )
         self._generation = generation
         self.generations += 1
         structlog.contextvars.bind_contextvars(generation=generation.number)
         self._ledger.generation(generation.number, {})
         try:
-            outcome = await generation.run(first)
+            about: dict[str, str | int] = {"broadcast": self._broadcast, "generation": generation.number}
+            with span("generation", about, root=True) as note:
+                outcome = await generation.run(first)
+                note("reason", outcome.report.reason)
         finally:
-            self._generation = None
+            self._bent, self._generation = self.bent, None
         self.reports.add(outcome.report)
         self._ledger.generation(generation.number, outcome.report.as_dict())
         return outcome
@@ -184,3 +204,18 @@ class Supervisor:
     def _waits_for_target(self) -> bool:
         """nginx-rtmp that is away is no crash loop: it is waited for as a publisher is."""
         return self._epoch is not None and self._epoch.lag < self._limits.target_lag
+
+
+def _reports(kept: Kept) -> list[Report]:
+    """Those that this version understands."""
+    found = []
+    for report in kept.reports:
+        with suppress(ValueError):
+            found.append(Report.from_json(json.dumps(report)))
+    return found
+
+
+def _next_generation(kept: Kept) -> int:
+    """A number that no segment carries, also where the journal had no room for a generation."""
+    numbers = [int(row.uri.rpartition("/")[2].partition("-")[0]) for row in kept.segments]
+    return max([kept.generations, *(number + 1 for number in numbers)])

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ingestd.accounts.model import Channel
-from ingestd.cli import show
+from ingestd.cli import channel_page, show
 from ingestd.cli.installation import CLI, Commands, Group, say, user_named
 from ingestd.cli.keys import key_rows, key_views
 from ingestd.errors import Code, IngestdError, Refusal, Refused
@@ -54,11 +54,14 @@ def _register_changes(group: Group) -> None:
         "set",
         _set,
         "change a channel",
-        "ingestd channel set news --title 'Old news'\ningestd channel set news --private --no-record",
+        "ingestd channel set news --title 'Old news'\ningestd channel set news --private --no-record\n"
+        "ingestd channel set news --picture desk.jpg --next-at '2026-12-24 18:00' --next-title 'Carols'\n"
+        "ingestd channel set news --embed https://www.example.org",
         "Viewers of a private channel need a watch token: 'ingestd token create --scope watch'.\n",
     )
     _add_channel(change)
     _add_changes(change)
+    channel_page.add_page(change)
     delete = group.add(
         "delete",
         _delete,
@@ -127,7 +130,8 @@ async def _show(accounts: Accounts, arguments: argparse.Namespace) -> None:
         return
     name, title, owner, access, record, publishers = _row(accounts, channel)
     pairs = [("Channel", name), ("Title", title), ("Description", channel.description), ("Owner", owner)]
-    show.facts([*pairs, ("Access", access), ("Recorded", record), ("Publishers", publishers)])
+    pairs += [("Access", access), ("Recorded", record), ("Publishers", publishers)]
+    show.facts([*pairs, *channel_page.page_facts(channel)])
     if keys:
         print()
         show.table(*key_rows(keys))
@@ -161,6 +165,7 @@ def _view(accounts: Accounts, channel: Channel) -> dict[str, Any]:
         "record": channel.record,
         "owner": _owner(accounts, channel),
         "publishers": _publishers(accounts, channel),
+        **channel_page.page_view(channel),
     }
 
 
@@ -191,11 +196,15 @@ async def _create(accounts: Accounts, arguments: argparse.Namespace) -> None:
 
 
 async def _set(accounts: Accounts, arguments: argparse.Namespace) -> None:
-    changes = _changes(arguments)
-    if not changes:
-        flags = "--title, --description, --owner, --private, --public, --record or --no-record"
-        raise IngestdError(f"There is nothing to change: say {flags}.")
-    await accounts.channels.update(CLI, arguments.channel, **changes)
+    channel = channel_named(accounts, arguments.channel)
+    changes = _changes(arguments) | channel_page.changes(channel, arguments)
+    if not changes and not channel_page.pictured(arguments):
+        flags = "--title, --description, --owner, --private, --public, --record, --no-record"
+        raise IngestdError(f"There is nothing to change: say {flags}, {channel_page.FLAGS}.")
+    if channel_page.pictured(arguments):
+        await channel_page.set_picture(accounts, channel, arguments)
+    if changes:
+        await accounts.channels.update(CLI, channel.name, **changes)
     say(f"Channel {arguments.channel} is changed.")
 
 

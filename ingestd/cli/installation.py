@@ -86,16 +86,11 @@ async def _run(work: Work, arguments: argparse.Namespace) -> int:
 async def opened(settings: Settings) -> AsyncIterator[Accounts]:
     """The installation that the settings name; raises StartError where there is none, or not ours."""
     data = data_of(settings)
-    _check(data)
+    check(data)
     from ingestd.accounts.accounts import Accounts
 
-    accounts = await Accounts.open(settings, data)
+    accounts = await Accounts.open(settings, data, fill=False)
     try:
-        if accounts.first:  # of a database that was taken away, or that a URL names for the first time
-            say(
-                f"The database was new: it has a user {accounts.first.admin} now,"
-                f" with the password {accounts.first.password}"
-            )
         yield accounts
     finally:
         await accounts.close()
@@ -106,22 +101,27 @@ def data_of(settings: Settings) -> Path:
     return (settings.data.dir or default_data_dir()).absolute()
 
 
-def _check(data: Path) -> None:
+def check(data: Path) -> None:
     """A slip in the path must not make an installation, nor another user's files one that the daemon
     cannot read any more: root could write them, but SQLite's new ones would be root's."""
     try:
-        owner = data.stat().st_uid
+        check_owner(data)
         made = (data / _MADE).exists()
     except FileNotFoundError:
         raise _nothing_at(data) from None
     except OSError as error:
         raise StartError(f"The data directory {data} cannot be used: {error.strerror}.") from None
+    if not made:
+        raise _nothing_at(data)
+
+
+def check_owner(data: Path) -> None:
+    """Raises StartError for another user's directory, and OSError."""
+    owner = data.stat().st_uid
     if owner != os.geteuid():
         name = _name(owner)
         words = f"The data directory {data} belongs to the user {name}: run this as {name}"
         raise StartError(f"{words}, for example with: sudo -u {name} ingestd …")
-    if not made:
-        raise _nothing_at(data)
 
 
 def _nothing_at(data: Path) -> StartError:

@@ -17,8 +17,12 @@ _READER_GONE = 141  # what a shell says of SIGPIPE
 _MODULES = {
     "up": "server",
     "serve": "server",
+    "nginx-config": "nginx_config",
     "publish": "publish",
     "doctor": "doctor",
+    "status": "status",
+    "backup": "backup",
+    "restore": "backup",
     "user": "users",
     "channel": "channels",
     "key": "keys",
@@ -33,6 +37,7 @@ A live-streaming origin in which the browser is a first-class encoder.
 
   ingestd up                     run everything on this machine; prints where to go
   ingestd doctor                 check what is installed, and say how to mend what is missing
+  ingestd status                 how the server is, and each open broadcast, live
   ingestd publish clip.webm      send a file as a browser would send its camera
 
   ingestd user create alice      let somebody sign in
@@ -40,6 +45,8 @@ A live-streaming origin in which the browser is a first-class encoder.
   ingestd key create news        make a stream key, with which an encoder publishes there
   ingestd token create --channel news --scope watch      let somebody watch a private channel
   ingestd audit                  who did what
+
+  ingestd backup FILE            people, channels, keys and secrets in one file; 'restore' puts them back
 """
 
 _EPILOG = """\

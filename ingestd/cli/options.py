@@ -56,10 +56,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     for text in arguments.set:
         source, value = _parse(text)
         flags[source] = value
-    file = arguments.config or (
-        Path(os.environ["INGESTD_CONFIG"]) if "INGESTD_CONFIG" in os.environ else None
-    )
-    return load(file, os.environ, flags)
+    return load(settings_file(arguments), os.environ, flags)
+
+
+def settings_file(arguments: argparse.Namespace) -> Path | None:
+    """The file of this invocation; None: there is none."""
+    named: Path | None = arguments.config
+    return named or (Path(os.environ["INGESTD_CONFIG"]) if "INGESTD_CONFIG" in os.environ else None)
 
 
 def _parse(text: str) -> tuple[Source, str]:

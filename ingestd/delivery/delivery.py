@@ -20,8 +20,8 @@ publisher until TCP says that it is gone: under one name the ghost would block i
 from __future__ import annotations
 
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,7 @@ import structlog
 
 from ingestd.delivery import playlist
 from ingestd.delivery.files import is_over, plays, to_disk, write_atomically
-from ingestd.delivery.measured import Measured
+from ingestd.delivery.listed import Listed
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
 from ingestd.delivery.private import Output, Spoiled, listable
 from ingestd.encoder.ladder import Rendition
@@ -41,23 +41,6 @@ log = structlog.get_logger("ingestd.delivery")
 def stream_name(broadcast: str, generation: int, rendition: str) -> str:
     """The RTMP stream of a rendition: of one generation only, and no secret."""
     return f"{broadcast}-{generation}-{rendition}"
-
-
-@dataclass(slots=True)
-class Listed:
-    """A rendition that the multivariant playlist names, for as long as the broadcast lasts."""
-
-    rendition: Rendition
-    media: MediaPlaylist
-    measured: Measured = field(default_factory=Measured)
-    broken: bool = True  # the next segment does not go on where the last one ended
-
-    def bandwidths(self, over: bool) -> tuple[float, float]:
-        """Peak and average in bit/s: as designed while live, as measured when it is over."""
-        made, weighed = self.rendition, self.measured
-        if over:
-            return max(weighed.peak, weighed.average), weighed.average
-        return max(made.bandwidth, weighed.peak), made.average_bandwidth
 
 
 @dataclass(slots=True)
@@ -115,6 +98,9 @@ class Delivery:
         self.withdrawn = False  # not to be seen by anybody any more
         self.segments = 0  # moved into the public directory so far
         self.size = 0  # bytes of them
+        self.sizes: Counter[str] = Counter()  # the same by rendition
+        self.discontinuities = 0  # written to playlists
+        self._fresh: list[tuple[float, float]] = []
 
     def restore(self, kept: Kept, now: float) -> None:
         """Go on where an earlier process was cut off: with the playlists as the journal has them.
@@ -195,7 +181,7 @@ class Delivery:
             media = past.copy() if past else MediaPlaylist(self._target, self._window)
             listed = self._listed.setdefault(made.name, Listed(made, media))
             if listed.media is media:
-                self._round.segments += _rows(listed)
+                self._round.segments += listed.rows()
             listed.rendition = made
             self._round.renditions.append(asdict(made))
         self._sort()
@@ -214,7 +200,7 @@ class Delivery:
         """
         outputs = list(self._outputs.values())
         for output in outputs:
-            output.look()
+            output.look(now)
         for _ in range(0 if self.spoiled else listable(outputs, final)):
             if not self._take_round(generation, [one for one in outputs if one.waiting], now):
                 break
@@ -236,6 +222,12 @@ class Delivery:
             self._round.commits = self.commits
             self._record(self._round)
             self._round = Round()
+
+    def take_fresh(self) -> list[tuple[float, float]]:
+        """Of what was listed since the last call: where each segment begins (media time of the epoch, s),
+        and when nginx-rtmp had closed it in all renditions, by the clock of :meth:`collect`."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     @property
     def settled(self) -> bool:
@@ -271,6 +263,7 @@ class Delivery:
                 return False
         if self._fsync:
             to_disk([self.directory / uri for _, uri, _, _ in moved])
+        self._fresh.append((moved[0][0].commit, max(output.closed[0] for output, *_ in moved)))
         for output, uri, size, pictures in moved:
             output.pictures += pictures
             self._append(output, uri, size, output.lasts(pictures))
@@ -282,13 +275,16 @@ class Delivery:
             broken = listed.broken and (bool(media.segments) or media.sequence > 0)
             media.append(Segment(uri, duration, self._epoch_date + output.commit, broken))
             listed.broken = False
+            self.discontinuities += broken
             listed.measured.add(size, duration, self._target)
-            self._round.segments.append(_last_row(listed, size))
+            self._round.segments.append(listed.last_row(size))
             self._slid += media.slide()
         output.waiting.popleft()
+        output.closed.popleft()
         output.total += duration
         self.segments += 1
         self.size += size
+        self.sizes[output.rendition.name] += size
         self._unwritten = True
 
     def _fed_by(self, encoded: str) -> list[Listed]:
@@ -362,27 +358,6 @@ class Delivery:
         if self._listed:
             self._write_media()
             self._write_multivariant()
-
-
-def _rows(listed: Listed) -> Iterator[SegmentRow]:
-    """All lines of a playlist."""
-    media = listed.media
-    before = media.discontinuities
-    for sequence, line in enumerate(media.segments, media.sequence):
-        yield _row(listed, sequence, before, line, 0)
-        before += line.discontinuity
-
-
-def _last_row(listed: Listed, size: int) -> SegmentRow:
-    media, line = listed.media, listed.media.segments[-1]
-    before = media.discontinuities + sum(one.discontinuity for one in media.segments) - line.discontinuity
-    sequence = media.sequence + len(media.segments) - 1
-    return _row(listed, sequence, before, line, size)
-
-
-def _row(listed: Listed, sequence: int, before: int, line: Segment, size: int) -> SegmentRow:
-    name = listed.rendition.name
-    return SegmentRow(name, sequence, before, line.uri, line.duration, line.date, line.discontinuity, size)
 
 
 def _kilobits(bits: float) -> int:

@@ -9,6 +9,7 @@ place in all renditions.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +42,10 @@ class Output:
     total: float = 0.0  # seconds listed
     pictures: int = 0  # listed
     waiting: deque[PrivateSegment] = field(default_factory=deque)  # closed, not yet listed
+    closed: deque[float] = field(default_factory=deque)  # when each of those was
     _next: int = 0
     _stamp: tuple[int, ...] = ()
+    _looked: float | None = None
     _first: float | None = None  # the first time stamp
 
     @property
@@ -55,9 +58,10 @@ class Output:
         """Seconds of a frame; of sound alone none."""
         return 1 / self.rendition.frame_rate if self.rendition.video_bitrate else 0.0
 
-    def look(self) -> None:
-        """Read the private playlist if it has changed."""
+    def look(self, now: float) -> None:
+        """Read the private playlist if it has changed. ``now``: any clock's seconds."""
         path = self.directory / "index.m3u8"
+        before, self._looked = self._looked, now
         try:
             found = path.stat()
             stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
@@ -66,9 +70,12 @@ class Output:
             text = path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return
+        # the file's clock may have been set since, but at the last look it was not closed
+        ago = min(max(0.0, time.time() - found.st_mtime), now - (now if before is None else before))
         for segment in playlist.parse_private(text):
             if segment.number >= self._next:
                 self.waiting.append(segment)
+                self.closed.append(now - ago)
                 self._next = segment.number + 1
         self._stamp = stamp
 

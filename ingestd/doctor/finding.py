@@ -31,10 +31,11 @@ Verdict = tuple[Status, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A small function with a name; it may raise."""
+    """A small function with a name; it may raise. ``of_nginx``: it is no use where that runs elsewhere."""
 
     name: str
     look: Callable[[Settings], Verdict]
+    of_nginx: bool = False
 
     def __call__(self, settings: Settings) -> Finding:
         return Finding(self.name, *self.look(settings))

@@ -14,15 +14,17 @@ from pathlib import Path
 
 import psutil
 
+from ingestd.broadcast.load import memory_limit
 from ingestd.doctor.finding import Check, Verdict, failed, ok, warning
 from ingestd.nginx.config import resource
-from ingestd.safety import rtmp_bind
+from ingestd.safety import own_bind, rtmp_bind
 from ingestd.settings import Settings, default_data_dir
 
 _MIB = 1024 * 1024
 _OLDEST_PYTHON = (3, 11)
 _CORES = 2  # a ladder of three costs 0.6 of one; nginx, the daemon and a second broadcast want some too
 _MEMORY = 512  # MiB: an encoder takes about 120, a replay buffer up to 32
+_MORE = f"Have {_MEMORY} MiB free: each broadcast takes up to 150 MiB."
 _PRIVATE = ("secret", "secret.previous", "storage.key", "demo.key", "nginx.secret", "ingestd.db")
 
 _LOW_PORT = (
@@ -49,9 +51,11 @@ def processors(_settings: Settings) -> Verdict:
 
 def memory(_settings: Settings) -> Verdict:
     available = psutil.virtual_memory().available // _MIB
+    limit = memory_limit()
+    if limit is not None and limit < _MEMORY * _MIB:
+        return warning(f"this container may take {limit // _MIB} MiB", _MORE)
     if available < _MEMORY:
-        remedy = f"Have {_MEMORY} MiB free: each broadcast takes up to 150 MiB."
-        return warning(f"{available} MiB available", remedy)
+        return warning(f"{available} MiB available", _MORE)
     return ok(f"{available} MiB available")
 
 
@@ -111,7 +115,7 @@ def _nearest(path: Path) -> Path:
 def port(section: str, settings: Settings) -> Verdict:
     """Whether a port can be had, or who has it."""
     host, number = {
-        "http": (settings.http.bind, settings.http.port),
+        "http": (own_bind(settings), settings.http.port),
         "hls": (settings.http.bind, settings.hls.port),
         "rtmp": (rtmp_bind(settings), settings.rtmp.port),
     }[section]
@@ -189,8 +193,8 @@ def _runs_ingestd(command: list[str]) -> bool:
 
 CHECKS = (
     Check("Port of ingestd", partial(port, "http")),
-    Check("Port of HLS", partial(port, "hls")),
-    Check("Port of RTMP", partial(port, "rtmp")),
+    Check("Port of HLS", partial(port, "hls"), of_nginx=True),
+    Check("Port of RTMP", partial(port, "rtmp"), of_nginx=True),
     Check("Data directory", data_directory),
     Check("Disk", disk),
     Check("Secrets", secrets),

@@ -154,6 +154,8 @@ def _protocols(settings: Settings) -> set[str]:
 def nginx(settings: Settings) -> Verdict:
     """nginx is there; only ``ingestd up`` needs it, for ``serve`` has it elsewhere."""
     program = settings.nginx.program
+    if settings.nginx.upstream:
+        return ok(f"runs elsewhere, on {settings.rtmp.host} (nginx.upstream): it and its ports are left out")
     try:
         ended = ask(program, "-v")
     except Missing:
@@ -214,6 +216,6 @@ CHECKS = (
     Check("FFmpeg's output", outputs),
     Check("ffprobe", ffprobe),
     Check("nginx", nginx),
-    Check("nginx's rtmp module", rtmp_module),
+    Check("nginx's rtmp module", rtmp_module, of_nginx=True),
     Check("util-linux", guards),
 )

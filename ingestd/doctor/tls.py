@@ -20,7 +20,7 @@ _RENEW = "Renew it; ingestd takes up the new files by itself."
 
 def exposure(settings: Settings) -> Verdict:
     """Who could read along: 'ingestd up' does not start where others could."""
-    if reason := unsafe(settings, own_nginx=True):
+    if reason := unsafe(settings):
         return failed("'ingestd up' does not start like that", reason)
     http = settings.http
     if http.tls_certificate:
@@ -62,5 +62,5 @@ def stream_module(settings: Settings) -> Verdict:
 CHECKS = (
     Check("TLS", exposure),
     Check("Certificate", certificate),
-    Check("nginx's stream module", stream_module),
+    Check("nginx's stream module", stream_module, of_nginx=True),
 )

@@ -6,7 +6,7 @@ Many lives, one broadcast: that is the supervisor's matter (``ingestd.broadcast`
 from __future__ import annotations
 
 import asyncio
-import re
+import logging
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ import structlog
 from ingestd.encoder.argv import Plan, argv
 from ingestd.encoder.feed import Feed, Source
 from ingestd.encoder.progress import Progress
+from ingestd.encoder.words import parse
 from ingestd.processes import Child, Exit
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.encoder")
 
-_LEVEL = re.compile(r"\[(warning|error|fatal|panic)\] ?")
 # Said at every start, because nothing is probed; it means nothing here.
 _EXPECTED = (
     "not enough frames to estimate rate",
@@ -67,10 +67,11 @@ class Encoder:
                 name=name,
                 cwd=settings.scratch,
                 stdin=feed.read_end,
-                on_line=_log_line,
+                on_line=log_line,
                 ignore=_EXPECTED,
                 nice=settings.nice,
                 memory=settings.memory,
+                expendable=True,
             )
         except BaseException:
             feed.close()
@@ -106,7 +107,7 @@ class Encoder:
         await self._tasks.close()
 
 
-def _log_line(line: str) -> None:
-    level = match[1] if (match := _LEVEL.search(line)) else "warning"
-    report = log.warning if level == "warning" else log.error
-    report("ffmpeg", line=_LEVEL.sub("", line, count=1))
+def log_line(line: str) -> None:
+    """A line of FFmpeg's stderr, at its own level."""
+    level, words = parse(line)
+    log.log(logging.getLevelNamesMapping()[level.upper()], "ffmpeg", line=words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,7 +23,9 @@ from ingestd.broadcast.publication import Publication
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.errors import Code, Refusal, Refused
+from ingestd.ingest.clock import PeerClock
 from ingestd.ingest.resumable import (
+    Clock,
     Command,
     NextEpoch,
     ResumableSession,
@@ -30,6 +33,7 @@ from ingestd.ingest.resumable import (
     Start,
     Stop,
     ack_message,
+    clock_message,
     ended_message,
     error_message,
     ready_message,
@@ -84,7 +88,13 @@ class Connection(ABC):
                 await self._tasks.close()
             finally:
                 self._let_go()
+        if self.publication and self.publication.broadcast:
+            structlog.contextvars.bind_contextvars(broadcast=self.publication.broadcast.id)
         await self._end(refusal)
+
+    def _name_visit(self, publication: Publication) -> None:
+        publication.visit.way = "websocket"
+        publication.visit.address = self._websocket.client.host if self._websocket.client else ""
 
     @abstractmethod
     def _let_go(self) -> None:
@@ -181,6 +191,10 @@ class Connection(ABC):
                 await self.publication.fenced.wait()
 
     async def _end(self, refusal: Refusal | None) -> None:
+        if self.publication:
+            visit = self.publication.visit
+            visit.close_code = refusal.close_code if refusal else self._closed[0]
+            visit.reason = refusal.message if refusal else ""
         if refusal is None:
             log.info("publisher_gone", close_code=self._closed[0])
             return
@@ -215,6 +229,7 @@ class PlainConnection(Connection):
     ) -> None:
         super().__init__(websocket, patience, refusals, still)
         self.publication: Publication = publication
+        self._name_visit(publication)
         self._session = PlainSession(patience, self._clock())
 
     async def _message(self, message: Mapping[str, Any]) -> Refusal | None:
@@ -259,6 +274,7 @@ class ResumableConnection(Connection):
         self._channel, self._title = channel
         self._broadcasts = broadcasts
         self._session = ResumableSession(patience, self._clock())
+        self._peer = PeerClock()
 
     async def _message(self, message: Mapping[str, Any]) -> Refusal | None:
         data, now = message.get("bytes"), self._clock()
@@ -269,7 +285,7 @@ class ResumableConnection(Connection):
             return refusal
         for step in self._session.text(message.get("text") or "", now):
             match step:
-                case Start() | Resume() | NextEpoch() | Stop():
+                case Start() | Resume() | NextEpoch() | Stop() | Clock():
                     refusal = await self._obey(step)
                 case _:
                     refusal = self._apply([step]) if self.publication else _as_refusal(step)
@@ -295,6 +311,11 @@ class ResumableConnection(Connection):
                 case Stop():
                     assert self.publication
                     self.publication.stop()
+                case Clock(sent, heard, began):
+                    self._peer.asked(sent, heard, time.monotonic())
+                    if began is not None and self.publication:
+                        self.publication.began(self._peer.ours(began))
+                    await self._say(clock_message(sent))
         except Refused as error:
             return error.refusal
         return None
@@ -304,10 +325,11 @@ class ResumableConnection(Connection):
         broadcast = publication.broadcast
         assert broadcast is not None
         reception, terms = broadcast.reception, broadcast.terms
+        self._name_visit(publication)
+        structlog.contextvars.bind_contextvars(broadcast=broadcast.id)
         self._session.ready(reception.recording, reception.number, self._clock())
         log.info(
             "publisher_ready",
-            broadcast=broadcast.id,
             epoch=reception.number,
             offset=reception.recording.received,
         )

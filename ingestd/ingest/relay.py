@@ -17,7 +17,7 @@ import structlog
 
 from ingestd.broadcast.publication import Publication
 from ingestd.container.model import Fragment, InitSegment
-from ingestd.encoder.encoder import EncoderSettings
+from ingestd.encoder.encoder import EncoderSettings, log_line
 from ingestd.errors import Code, Refusal, Refused, StartError
 from ingestd.ingest import remux
 from ingestd.ingest.session import Patience, PlainSession, Step
@@ -160,7 +160,11 @@ class _Life:
     def line(self, text: str) -> None:
         """A line of FFmpeg's stderr."""
         if worth := self._words.line(text):
-            log.warning("relay_ffmpeg", line=worth)
+            broadcast = self._publication.broadcast
+            with structlog.contextvars.bound_contextvars(
+                **({"broadcast": broadcast.id} if broadcast else {})
+            ):
+                log_line(worth)
         if self._words.described:
             self._described.set()
 

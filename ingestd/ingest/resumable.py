@@ -60,7 +60,20 @@ class Stop:
     """The recording is complete; nothing follows."""
 
 
-Command = Start | Resume | NextEpoch | Stop
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What the client's clock shows now, in seconds, whatever its zero is; wants an answer.
+
+    ``heard``: when the answer to the last of these came, by that clock. ``began``: when what has media time
+    0 in the current epoch was captured, by that clock. None: not said.
+    """
+
+    sent: float
+    heard: float | None
+    began: float | None
+
+
+Command = Start | Resume | NextEpoch | Stop | Clock
 
 
 class _State(Enum):
@@ -99,6 +112,8 @@ class ResumableSession:
             return [command]
         if refusal := self._out_of_turn(command):
             return [refusal]
+        if isinstance(command, Clock):  # no sign of life: it says nothing of the recording
+            return [command]
         held = self._advance(command)
         self._pulse.heard(0, held, now)
         return [*held, command]
@@ -144,7 +159,7 @@ class ResumableSession:
                 return _malformed("Wait for ready: nothing is expected before it.")
             case _State.READY if first:
                 return _malformed("Start or resume comes once: bytes, epoch or stop are expected now.")
-            case _State.STOPPED:
+            case _State.STOPPED if not isinstance(command, Clock):
                 return _malformed("Nothing is expected after stop.")
         if isinstance(command, NextEpoch) and command.number != self.epoch + 1:
             return _malformed(f"Epoch {self.epoch + 1} is expected next, not {command.number}.")
@@ -178,9 +193,9 @@ class ResumableSession:
 
 def ready_message(broadcast: str, epoch: int, offset: int, resume_window: float, segment: float) -> str:
     """Send from byte ``offset`` of ``epoch``. Seconds: how long a broadcast waits for its publisher to
-    come back, and a segment of the playlist."""
+    come back, and a segment of the playlist. ``clock`` says that we answer to messages of that type."""
     said = {"broadcast": broadcast, "epoch": epoch, "offset": offset}
-    return _message("ready", {**said, "resume_window": resume_window, "segment": segment})
+    return _message("ready", {**said, "resume_window": resume_window, "segment": segment, "clock": True})
 
 
 def ack_message(epoch: int, offset: int, media_time: float) -> str:
@@ -191,6 +206,11 @@ def ack_message(epoch: int, offset: int, media_time: float) -> str:
 def status_message(status: Mapping[str, object]) -> str:
     """How the broadcast is doing. The values must be JSON's; NaN and infinity are not."""
     return _message("status", status)
+
+
+def clock_message(sent: float) -> str:
+    """The answer to the client's clock, with its own time."""
+    return _message("clock", {"sent": sent})
 
 
 def ended_message(media_time: float) -> str:
@@ -238,7 +258,12 @@ def _read(fields: dict[str, Any]) -> Command:
             return NextEpoch(_number(fields, "epoch"), _mime(fields))
         case "stop":
             return Stop()
-    raise _Wrong("The type of a text message has to be start, resume, epoch or stop.")
+        case "clock":
+            sent, heard, began = (_moment(fields, name) for name in ("sent", "heard", "began"))
+            if sent is None:
+                raise _Wrong("sent has to be a number of seconds.")
+            return Clock(sent, heard, began)
+    raise _Wrong("The type of a text message has to be start, resume, epoch, clock or stop.")
 
 
 def _string(fields: dict[str, Any], name: str) -> str:
@@ -281,6 +306,16 @@ def _number(fields: dict[str, Any], name: str) -> int:
     if type(value) is not int or not 0 <= value <= _MAX_NUMBER:
         raise _Wrong(f"{name} has to be a whole number from 0 to {_MAX_NUMBER}.")
     return value
+
+
+def _moment(fields: dict[str, Any], name: str) -> float | None:
+    """Seconds of a clock; they may be left out."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not abs(value) <= _MAX_NUMBER:  # which NaN is not either
+        raise _Wrong(f"{name} has to be a number of seconds.")
+    return float(value)
 
 
 def _malformed(message: str) -> Refusal:

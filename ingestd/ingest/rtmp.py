@@ -171,6 +171,7 @@ class Rtmp:
             if self._asking.get(client) is call:  # after a restart of nginx the number may be another's
                 del self._asking[client]
         self._refused.pop(admitted.channel.name, None)
+        self._broadcasts.totals.connections["rtmp"] += 1
         if admitted.key:
             self._used(admitted.key, address)
         return Response(status_code=302, headers={"Location": publisher.relay.name})
@@ -222,6 +223,7 @@ class Rtmp:
     async def _take(self, admitted: Admitted, form: Form, call: object) -> _Publisher:
         """Its claim on the channel, and a relay that waits for its first frame. Raises :class:`Refused`."""
         publication = await self._claim(admitted.channel)
+        publication.visit.way, publication.visit.address = "rtmp", form.get("addr", "")
         client = form.get("clientid", "")
         if self._asking.get(client) is not call:
             publication.close()
@@ -236,7 +238,7 @@ class Rtmp:
         if not relay.joined.is_set():
             attended.cancel()
             joined.cancel()
-            raise Refused(_NOT_READ)
+            raise Refused(_told(attended) or _NOT_READ)
         return publisher
 
     async def _claim(self, channel: Channel) -> Publication:
@@ -253,8 +255,11 @@ class Rtmp:
         takeover = any(one.left and one.publication.verdict is None for one in mine)
         return self._broadcasts.claim(channel.name, channel.title, takeover)
 
-    async def _attend(self, publisher: _Publisher) -> None:
-        """From the start of its relay to its end."""
+    async def _attend(self, publisher: _Publisher) -> Refusal | None:
+        """From the start of its relay to its end; why, if we ended it.
+
+        Whoever ends before it has joined was never let in: its publisher is turned away, and told there.
+        """
         relay, channel = publisher.relay, publisher.admitted.channel.name
         with structlog.contextvars.bound_contextvars(channel=channel):
             log.info("rtmp_publisher_connected", stream=relay.name, key=publisher.admitted.key)
@@ -266,9 +271,12 @@ class Rtmp:
                     del self._publishers[publisher.client]
             if refusal is None:
                 log.info("rtmp_publisher_gone")
-                return
-            self._note(channel, refusal)
-            log.warning("rtmp_publisher_dropped", code=refusal.code.value, reason=refusal.message)
+            else:
+                relay.publication.visit.reason = refusal.message
+                if relay.joined.is_set():
+                    self._note(channel, refusal)
+                    log.warning("rtmp_publisher_dropped", code=refusal.code.value, reason=refusal.message)
+            return refusal
 
     def _turn_away(self, refusal: Refusal, address: str, channel: str) -> Response:
         self._note(channel, refusal)
@@ -285,6 +293,12 @@ class Rtmp:
         self._broadcasts.totals.refusals[refusal.code.value] += 1
         if channel:
             self._refused[channel] = refusal, time.monotonic()
+
+
+def _told(attended: asyncio.Task[Refusal | None]) -> Refusal | None:
+    """Why a relay was ended; None where it was not, or nobody knows."""
+    known = attended.done() and not attended.cancelled() and not attended.exception()
+    return attended.result() if known else None
 
 
 def _form(body: bytes) -> Form:

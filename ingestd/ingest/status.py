@@ -19,7 +19,7 @@ def status(one: Broadcast) -> dict[str, object]:
         "fps": round(progress.fps, 1) if progress else None,
         "renditions": [listed.rendition.name for listed in one.delivery.listed],
         "dropped": [made.name for made in one.supervisor.dropped],
-        "viewers": None,
+        "viewers": one.viewers,
         "latency": round(one.commit_lag, 2),
         "media_time": round(one.media_time, 2),
         "restarts": one.supervisor.restarts.total(),

@@ -12,7 +12,7 @@ from ingestd.ingest.session import too_large
 
 _TOO_BIG = 1009  # what websockets says of a message above its limit (RFC 6455 §7.4.1)
 _PIECES = 4096  # continuation frames of one message; empty ones count for nothing in its size
-_QUIET = 0.5  # seconds of silence after which a refused client has stopped sending
+_QUIET = 2.0  # seconds of silence after which a refused client has stopped; a slow one pauses
 
 
 class _Protocol(ServerProtocol):

@@ -115,6 +115,7 @@ class Ingest:
             await self._refuse(websocket, hello, error.refusal)
             return
         self._connections.add(connection)
+        self._broadcasts.totals.connections["websocket"] += 1
         with structlog.contextvars.bound_contextvars(channel=admitted.channel.name):
             try:
                 await connection.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,6 +114,9 @@ class Certificate:
 
         The contents are compared, not times: a renewal may change a link far from here.
         """
+        if not self._taken:
+            with contextlib.suppress(OSError):  # what `ingestd nginx-config` has handed over
+                self._taken = self._copy.read_bytes()
         while True:
             await asyncio.sleep(every)
             try:

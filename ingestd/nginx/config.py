@@ -29,9 +29,9 @@ class NginxValues:
     rtmp_module: Path
     rtmp_listen: str  # address:port, for publishers
     rtmp_inner: str  # address:port on loopback, where nginx hands them to itself
-    rtmp_relay: str  # address:port on loopback, for ingestd's relays
+    rtmp_relay: str  # address:port, for ingestd's relays
     rtmp_internal: str  # address:port, for encoders
-    rtmp_publishers: str  # address or network from which encoders push
+    rtmp_publishers: str  # address or network from which encoders push, and relays ask
     callbacks: str  # http://address:port/path, in which a secret stands
     watch: str  # the same, for whether somebody may watch a private channel
     hls_listen: str  # address:port
@@ -46,6 +46,10 @@ class NginxValues:
     redirect_port: str = ""  # there; with its colon, empty where it is HTTPS's own
     stream_module: Path | None = None  # None: built into nginx
     rtmps_listen: str = ""  # address:port; takes a certificate
+    viewers: str = ""  # address:port (UDP) to which every request for HLS is logged; empty: none is
+    viewers_tag: str = ""  # letters and digits that those lines carry
+    stat_listen: str = ""  # address:port of nginx-rtmp's statistics; empty: nobody gets them
+    digest: str = ""  # which stands beside them: by it this configuration is known from others
     trusted_proxies: tuple[str, ...] = _LOOPBACK  # networks
     hls_rate: int = 100  # requests a second from one address
     hls_burst: int = 200  # so many at once
@@ -90,6 +94,12 @@ def find_rtmp_module(configured: str) -> Path | None:
 def find_stream_module() -> Path | None:
     """Where ngx_stream_module.so is; None also where it is built into nginx."""
     return _module(_STREAM_MODULE)
+
+
+def foreign_modules(configured: str) -> tuple[Path, Path]:
+    """Both of an nginx on another machine, where nobody can look for them: as configured, or Debian's."""
+    rtmp = Path(configured or f"{_MODULE_DIRECTORIES[0]}/{_RTMP_MODULE}")
+    return rtmp, rtmp.with_name(_STREAM_MODULE)
 
 
 def _module(name: str) -> Path | None:

@@ -9,7 +9,6 @@ import os
 import pwd
 import random
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -162,10 +161,10 @@ class Nginx:
         return await self._child.stop(self._stop_timeout) if self._child else None
 
 
-async def answers(host: str, port: int) -> bool:
-    """Whether something accepts connections there."""
+async def answers(host: str, port: int, seconds: float = 1.0) -> bool:
+    """Whether something accepts connections there within that time."""
     try:
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(seconds):
             _, writer = await asyncio.open_connection(host, port)
     except (OSError, TimeoutError):
         return False
@@ -205,13 +204,6 @@ async def _ask(host: str, port: int) -> bool:
         return True
     finally:
         writer.close()
-
-
-def free_port(host: str) -> int:
-    """A port that is free at this moment: nginx cannot be handed a socket."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def worker_user(data: Path, private: Path) -> str:

@@ -282,6 +282,11 @@ class Link:
     def dead(self) -> bool:
         return self._backlog.link is not self
 
+    @property
+    def at_newest(self) -> bool:
+        """Whether the epoch that is being sent is the one that is being recorded."""
+        return self._next is not None and self._next[0] == self._backlog._epochs[-1].number
+
     def ready(self, broadcast: str, epoch: int, offset: int) -> None:
         """Send from byte ``offset`` of ``epoch``.
 

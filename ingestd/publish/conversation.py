@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Callable
 
 from ingestd.publish import dialogue
 from ingestd.publish.backlog import Begin, Bytes, Link, Outgoing, Violation
+from ingestd.publish.clock import OwnClock
 from ingestd.publish.connection import Connection
-from ingestd.publish.dialogue import Ack, Ended, Error, Heard, Ready
+from ingestd.publish.dialogue import Ack, Clock, Ended, Error, Heard, Ready
 from ingestd.publish.errors import UNEXPLAINED, Closed
 from ingestd.tasks import Tasks
 
@@ -18,12 +21,14 @@ READY_SECONDS = 10.0
 SILENT_SECONDS = 8.0
 """A server says something every second; after so long without a word the connection is dead, whatever
 TCP thinks of it."""
+_CLOCK_SECONDS = 1.0  # from one comparison of clocks to the next
 
 
 class Conversation:
     """Lives exactly once. When :meth:`run` is over, nothing of it is left that could touch the backlog.
 
-    ``took`` is told of all that the server says, ``sent`` of all bytes that were sent. Afterwards
+    ``took`` is told of all that the server says, ``sent`` of all bytes that were sent; ``began`` tells
+    when the newest epoch had media time 0 (monotonic clock, s; None: nobody knows). Afterwards
     ``end`` says how it was closed (None: the server fell silent), ``error`` what the server gave as
     the reason, ``ended`` whether it has said that all of it is in the playlist.
     """
@@ -35,6 +40,7 @@ class Conversation:
         news: asyncio.Event,
         took: Callable[[Heard], None],
         sent: Callable[[Bytes], None],
+        began: Callable[[], float | None],
     ) -> None:
         self.ready = False
         self.ended = False
@@ -46,6 +52,9 @@ class Conversation:
         self._news = news
         self._took = took
         self._sent = sent
+        self._began = began
+        self._clock_due = math.inf  # when the server is to be told our clock
+        self._clock = OwnClock()
         self._tasks = Tasks("publish connection")
 
     @property
@@ -79,6 +88,8 @@ class Conversation:
                 self._begin(message)
             case Ack():
                 self._link.ack(message.epoch, message.offset, message.media_time)
+            case Clock():
+                self._clock.answered(message.sent, time.monotonic())
             case Error():
                 self.error = message
             case Ended():
@@ -91,6 +102,8 @@ class Conversation:
             raise Violation("The server has said ready twice.")
         self._link.ready(ready.broadcast, ready.epoch, ready.offset)
         self.ready = True
+        if ready.clock:
+            self._clock_due = 0.0
         self._tasks.spawn(self._send(), "send")
 
     async def _send(self) -> None:
@@ -114,7 +127,16 @@ class Conversation:
             case Bytes():
                 await self._connection.say(outgoing.data)
                 self._sent(outgoing)
+                await self._tell_clock()
             case Begin():
                 await self._connection.say(dialogue.begin(outgoing))
             case _:
                 await self._connection.say(dialogue.STOP)
+
+    async def _tell_clock(self) -> None:
+        """Between two pieces, so that it is clear of which epoch it speaks."""
+        now = time.monotonic()
+        if now >= self._clock_due:
+            self._clock_due = now + _CLOCK_SECONDS
+            began = self._began() if self._link.at_newest else None
+            await self._connection.say(dialogue.clock(now, self._clock.told(now), began))

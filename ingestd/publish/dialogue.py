@@ -27,6 +27,14 @@ class Ready:
     epoch: int
     offset: int
     resume_window: float
+    clock: bool = False  # the server answers to our clock
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The server has heard our clock, and says what it showed; None: it does not say."""
+
+    sent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Error:
     retry_after: float = 0.0
 
 
-Heard = Ready | Ack | Status | Ended | Error
+Heard = Ready | Ack | Status | Clock | Ended | Error
 
 
 def start(init: InitSegment | None, title: str, *, takeover: bool) -> str:
@@ -78,6 +86,13 @@ def resume(asked: Resume) -> str:
 def begin(epoch: Begin) -> str:
     """A new recorder from here."""
     return json.dumps({"type": "epoch", "epoch": epoch.epoch, "mime": mime(epoch.init)})
+
+
+def clock(sent: float, heard: float | None, began: float | None) -> str:
+    """What our clock shows (s), when the answer to the last such message came, and when the epoch had media
+    time 0."""
+    said = {"sent": sent, "heard": heard, "began": began}
+    return json.dumps({"type": "clock", **{name: value for name, value in said.items() if value is not None}})
 
 
 STOP = json.dumps({"type": "stop"})
@@ -108,12 +123,15 @@ def _read(fields: dict[str, Any]) -> Heard | None:
     match fields["type"]:
         case "ready":
             window = _seconds(fields.get("resume_window", 0))
-            return Ready(str(fields["broadcast"]), _count(fields["epoch"]), _count(fields["offset"]), window)
+            place = _count(fields["epoch"]), _count(fields["offset"])
+            return Ready(str(fields["broadcast"]), *place, window, fields.get("clock") is True)
         case "ack":
             time = _seconds(fields.get("media_time", 0))
             return Ack(_count(fields["epoch"]), _count(fields["offset"]), time)
         case "status":
             return Status(str(fields.get("state", "")), str(fields.get("message", "")))
+        case "clock":
+            return Clock(_seconds(fields["sent"]) if "sent" in fields else None)
         case "ended":
             return Ended()
         case "error":

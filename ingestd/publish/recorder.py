@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 from ingestd.publish.backlog import Backlog
@@ -16,7 +17,8 @@ class Recorder:
     ``live`` is set by its owner when the first slice may be sent: from then on time runs. ``news`` is
     set here whenever there is more to send, ``freed`` by the owner whenever something has become safe.
     Where the backlog is full the file waits, and the rest of it is due that much later: that is better
-    than to lose it. ``waiting`` says so.
+    than to lose it. ``waiting`` says so. ``began`` is when the newest epoch had media time 0 (monotonic
+    clock, s), as if a camera had made it; None: it is not paced as one.
     """
 
     def __init__(self, backlog: Backlog, speed: float) -> None:
@@ -24,6 +26,7 @@ class Recorder:
         self.news = asyncio.Event()
         self.freed = asyncio.Event()
         self.waiting = False
+        self.began: float | None = None
         self._backlog = backlog
         self._speed = speed
         self._clock = asyncio.get_running_loop().time
@@ -38,6 +41,7 @@ class Recorder:
                 await self._until(began + self._at(piece))
                 began += await self._room(piece)
                 self._backlog.append(piece)
+                self.began = time.monotonic() - piece.time if self._speed == 1 else None
                 self.news.set()
         except Failure as failure:
             return failure

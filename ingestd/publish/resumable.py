@@ -138,7 +138,8 @@ class ResumablePublisher:
     async def _converse(self, connection: Connection) -> Verdict:
         resumed = bool(self._backlog.broadcast)
         link = self._backlog.connect()
-        one = Conversation(connection, link, self._recorder.news, self._took, self._sent)
+        recorder = self._recorder
+        one = Conversation(connection, link, recorder.news, self._took, self._sent, lambda: recorder.began)
         try:
             await one.run(self._greeting())
         except Violation as violation:

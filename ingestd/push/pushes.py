@@ -77,7 +77,7 @@ class Pushes:
                 self._end(key)
         for key, target in wanted.items():
             if key not in self._pushes:
-                push, tasks = Push(target, self._terms), Tasks(f"push/{key}")
+                push, tasks = Push(target, self._terms), _tasks(target)
                 tasks.spawn(push.run(), "run", eternal=True)
                 self._pushes[key] = push, tasks
 
@@ -97,3 +97,7 @@ class Pushes:
             self._end(key)
         await asyncio.gather(*self._ending)
         await self._tasks.close()
+
+
+def _tasks(target: Target) -> Tasks:
+    return Tasks(f"push/{target.id}", target=target.id, channel=target.channel)

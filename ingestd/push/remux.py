@@ -6,13 +6,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
-import structlog
-
-from ingestd.encoder.encoder import EncoderSettings
+from ingestd.encoder.encoder import EncoderSettings, log_line
 from ingestd.processes import Child
 from ingestd.push.flv import Splitter, Tag
-
-log = structlog.get_logger("ingestd.push")
 
 _READ = 64 * 1024
 _FEED_SECONDS = 40.0  # for one segment: longer than the other side may take nothing
@@ -47,7 +43,7 @@ class Remux:
                 name=f"push-{name}",
                 cwd=settings.scratch,
                 stdin=read_end,
-                on_line=lambda line: log.warning("ffmpeg", target=name, line=line),
+                on_line=log_line,
                 memory=settings.memory,
             )
         except BaseException:

@@ -1,6 +1,6 @@
 """Every setting, documented at its field, and how file, environment and flags are merged."""
 
-from ingestd.settings.load import Source, default_data_dir, flag_name, keys, load
+from ingestd.settings.load import SECRETS, Source, default_data_dir, flag_name, keys, load
 from ingestd.settings.model import (
     Auth,
     Data,
@@ -16,6 +16,7 @@ from ingestd.settings.model import (
 )
 
 __all__ = [
+    "SECRETS",
     "Auth",
     "Data",
     "Database",

@@ -1,7 +1,9 @@
 """Settings from one TOML file, the environment and flags: merged, and checked.
 
-``INGESTD_<SECTION>_<KEY>`` environment variables override the file, flags override both. Whenever
-something cannot be used, :func:`load` names key, value, what is allowed and where it stood.
+``INGESTD_<SECTION>_<KEY>`` environment variables override the file, flags override both. A secret
+may stand in a file of its own: the one that ``<key>_file`` names, or a credential of systemd's with
+the name ``<section>.<key>``. Whenever something cannot be used, :func:`load` names key, value, what
+is allowed and where it stood.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ from ingestd.errors import SettingsError
 from ingestd.settings.model import Rung, Settings
 
 _ENV_PREFIX = "INGESTD_"
-_NOT_SETTINGS = {"INGESTD_CONFIG", "INGESTD_STREAM_KEY", "INGESTD_TOKEN"}
+_NOT_SETTINGS = {"INGESTD_COMMAND", "INGESTD_CONFIG", "INGESTD_STREAM_KEY", "INGESTD_TOKEN"}
 
 Source = tuple[str, str]  # section, key
+
+SECRETS: tuple[Source, ...] = (("auth", "secret"), ("auth", "previous_secret"), ("database", "url"))
+"""The settings that may stand in files of their own."""
 
 _FLAG_NAMES: dict[Source, str] = {
     ("data", "dir"): "data-dir",
@@ -51,10 +56,13 @@ def load(
     """Merge file, environment and flags; raises :class:`SettingsError` with every fault found."""
     values: dict[Source, Any] = {}
     origin: dict[Source, str] = {}
-    layers = [_from_file(file) if file else {}, _from_environment(environ or {}), _from_flags(flags or {})]
+    environ = environ or {}
+    layers = [_from_file(file) if file else {}, _from_credentials(environ)]
+    layers += [_from_environment(environ), _from_flags(flags or {})]
     for layer in layers:
         for key, (value, where) in layer.items():
             values[key], origin[key] = value, where
+    _read_secrets(values, origin)
     nested: dict[str, dict[str, Any]] = {}
     for (section, name), value in values.items():
         nested.setdefault(section, {})[name] = value
@@ -99,6 +107,46 @@ def _line(text: str, section: str, key: str | None) -> int:
         elif re.match(rf"\s*{re.escape(section)}\s*\.\s*{re.escape(key or '')}\s*[.=]", line):
             return number
     return _line(text, section, None) if key else 1  # inside of a table on one line
+
+
+def _from_credentials(environ: Mapping[str, str]) -> dict[Source, tuple[Any, str]]:
+    """What ``LoadCredential=auth.secret:FILE`` and its like have put where only this service reads."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    if not directory:
+        return {}
+    try:
+        there = set(os.listdir(directory))
+    except OSError as error:
+        raise SettingsError(f"credentials: {directory} cannot be read: {error.strerror}") from None
+    names = {source: ".".join(source) for source in SECRETS}
+    return {
+        source: (_secret(name, Path(directory, name)), f"credential {name}")
+        for source, name in names.items()
+        if name in there
+    }
+
+
+def _read_secrets(values: dict[Source, Any], origin: dict[Source, str]) -> None:
+    """Put what stands in the files that are named ``<key>_file`` in the place of ``<key>``."""
+    for source in SECRETS:
+        pointer = source[0], f"{source[1]}_file"
+        named = values.get(pointer)
+        if not isinstance(named, str) or not named:  # what is no path is told with all the other faults
+            continue
+        if values.get(source):
+            both = f"{'.'.join(source)} (at {origin[source]}) and {'.'.join(pointer)} (at {origin[pointer]})"
+            raise SettingsError(f"{both} are both set: leave one of them out.")
+        values[source] = _secret(".".join(pointer), Path(named))
+        origin[source] = f"the file {named}, which {origin[pointer]} names"
+
+
+def _secret(name: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}: {file} cannot be read: {error.strerror}") from None
+    except ValueError:  # of what it holds, or of its path
+        raise SettingsError(f"{name}: {str(file)!r} holds no text") from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[Source, tuple[Any, str]]:

@@ -43,6 +43,11 @@ class Database(_Section):
         description="Where people, channels and keys are kept: postgresql://USER:PASSWORD@HOST/NAME."
         " Default: a SQLite file in the data directory.",
     )
+    url_file: Path | None = Field(
+        None,
+        examples=["/run/secrets/database_url"],
+        description="A file that holds that URL, for it has a password in it.",
+    )
 
 
 class Auth(_Section):
@@ -52,10 +57,18 @@ class Auth(_Section):
         description="Secret that signs tokens, at least 32 random characters. Default: made at the first"
         " start and kept in the data directory.",
     )
+    secret_file: Path | None = Field(
+        None, examples=["/run/secrets/auth_secret"], description="A file that holds that secret."
+    )
     previous_secret: str = Field(
         "",
         repr=False,
         description="The secret before that one: its tokens stay good until they expire.",
+    )
+    previous_secret_file: Path | None = Field(
+        None,
+        examples=["/run/secrets/auth_previous_secret"],
+        description="A file that holds the secret before.",
     )
     issuer: str = Field("", description="`iss` of our tokens, and the only one that is taken; empty: any.")
     audience: str = Field("ingestd", min_length=1, description="`aud` that a token has to name.")
@@ -76,6 +89,13 @@ class Auth(_Section):
 
 class Http(_Section):
     bind: str = Field("127.0.0.1", description="Address on which pages, API and HLS are served.")
+    published: str = Field(
+        "",
+        examples=["127.0.0.1"],
+        description="Address on which a container engine opens our ports to others: then bind addresses are"
+        " only the container's own, and by this one it is judged whether a certificate is needed. Default:"
+        " there is no such engine.",
+    )
     port: Port = Field(4000, description="Port of ingestd itself; 0 takes a free one.")
     public_host: str = Field(
         "",
@@ -101,6 +121,13 @@ class Http(_Section):
         description="Whether to serve a public address without TLS: passwords, keys and tokens can then be"
         " read on the way.",
     )
+    max_streams: int = Field(
+        10_000,
+        ge=0,
+        le=50_000,
+        description="Event streams at one time, of which each open page of viewers has one; one more is"
+        " answered with 503. Fewer where there are not enough file descriptors.",
+    )
     origins: tuple[str, ...] = Field(
         (), description="Origins besides our own whose pages may publish and call the API."
     )
@@ -108,6 +135,11 @@ class Http(_Section):
         ("127.0.0.1/32", "::1/128"),
         description="Networks whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     )
+
+    @field_validator("published")
+    @classmethod
+    def _without_brackets(cls, published: str) -> str:
+        return published.strip("[]")  # in which Compose has an IPv6 address
 
 
 class Hls(_Section):
@@ -144,14 +176,17 @@ class Rtmp(_Section):
     tls_port: Port = Field(
         0, description="Port for RTMPS publishers (mostly 1936); 0: none. It takes http.tls_certificate."
     )
-    internal_port: Port = Field(0, description="Port on loopback to which encoders push; 0 takes a free one.")
+    internal_port: Port = Field(
+        0, description="Port on rtmp.host to which encoders push; 0 takes a free one."
+    )
     relay_port: Port = Field(
         0,
-        description="Port on loopback where `ingestd` reads what publishers send; 0 takes a free one"
+        description="Port on rtmp.host where `ingestd` reads what publishers send; 0 takes a free one"
         " (of an nginx of your own: rtmp.port).",
     )
     host: str = Field(
-        "127.0.0.1", description="Host of nginx-rtmp for the encoders, where nginx runs elsewhere."
+        "127.0.0.1",
+        description="Address of nginx for ingestd and its encoders, where nginx runs elsewhere.",
     )
 
 
@@ -252,16 +287,62 @@ class Push(_Section):
 class Nginx(_Section):
     program: str = Field("nginx", description="The nginx program.")
     rtmp_module: str = Field("", description="Path of ngx_rtmp_module.so. Default: where Debian puts it.")
+    upstream: str = Field(
+        "",
+        examples=["10.0.0.2"],
+        description="Address of `ingestd` for an nginx that runs elsewhere, on rtmp.host: there `ingestd`"
+        " listens, from there alone nginx takes what encoders push, and X-Forwarded-For is believed of"
+        " rtmp.host. Between the two is no TLS. Default: both are on this machine.",
+    )
+    stat_port: Port = Field(
+        0,
+        description="Port on which nginx answers ingestd (and who is on its machine) with nginx-rtmp's"
+        " statistics, as /stat. 0: with `up` a free one, with `serve` there are none.",
+    )
     stop_timeout: Seconds = Field(5.0, description="Seconds between SIGTERM and SIGKILL for nginx.")
     hang_timeout: Seconds = Field(
         5.0, description="Seconds without an answer after which an nginx of `ingestd up` is started again."
     )
 
 
+class Viewers(_Section):
+    listen: str = Field(
+        "",
+        examples=["127.0.0.1:4001"],
+        description="Address and port (UDP) to which nginx logs requests for HLS, by which viewers are"
+        " counted. Default: with `up` a free port of this machine; with `serve` they are not counted.",
+    )
+
+
+class Metrics(_Section):
+    channel_label: bool = Field(
+        True, description="Whether metrics of channels name the channel; without it they are sums."
+    )
+    max_channels: int = Field(
+        200, ge=0, description="Channels that metrics name at most; the others are one, `other`."
+    )
+
+
 class Log(_Section):
-    style: Literal["console", "json"] = Field("console", description="Lines for people, or for machines.")
+    style: Literal["auto", "console", "json"] = Field(
+        "auto",
+        description="Lines for people, or for machines; auto: for people where stderr is a terminal, JSON"
+        " under systemd, in containers and in files.",
+    )
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
+    )
+    access: bool = Field(
+        False, description="Whether each HTTP request is logged, without its query and without secrets."
+    )
+
+
+class Telemetry(_Section):
+    otlp_endpoint: str = Field(
+        "",
+        description="Where OpenTelemetry traces go by OTLP over HTTP, such as"
+        " http://127.0.0.1:4318/v1/traces; it takes packages of its own, of which the README tells. Empty:"
+        " there are none.",
     )
 
 
@@ -278,4 +359,7 @@ class Settings(_Section):
     encoder: Encoder = Encoder()
     push: Push = Push()
     nginx: Nginx = Nginx()
+    viewers: Viewers = Viewers()
+    metrics: Metrics = Metrics()
     log: Log = Log()
+    telemetry: Telemetry = Telemetry()

@@ -7,6 +7,7 @@ us; and the client's address, which only a trusted proxy may say for somebody el
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,9 +16,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingestd.accounts.address import client_address, networks, scheme
 from ingestd.errors import Code, Refusal
+from ingestd.web.requests import Requests
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0  # from a request's head to the end of its body
+STREAMED = re.compile(r"/api/v1/channels/[^/]+/(?:picture|upload-test)")
+"""Where a body may be larger: who takes it in sees to its size, once it is known who sends it."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # methods that change nothing (RFC 9110 §9.2.1)
 
 _HEADERS = {
@@ -32,9 +36,10 @@ _TOO_LARGE = Refusal(Code.TOO_LARGE, f"A request's body may have at most {BODY_B
 _TOO_SLOW = Refusal(Code.TIMEOUT, f"The request's body did not come within {BODY_SECONDS:.0f} seconds.")
 
 
-def hardened(app: ASGIApp, trusted_proxies: Sequence[str], *, tls: bool) -> ASGIApp:
+def hardened(app: ASGIApp, trusted_proxies: Sequence[str], *, tls: bool, access_log: bool = False) -> ASGIApp:
     """``app`` behind all of it; ``trusted_proxies`` are networks, ``tls`` says that we serve HTTPS."""
-    return _Proxies(_SafeHeaders(_Limits(app), tls), trusted_proxies)
+    inner = _Proxies(_SafeHeaders(_Limits(app), tls), trusted_proxies)
+    return Requests(inner, trusted_proxies, access=access_log)
 
 
 class _Proxies:
@@ -87,7 +92,8 @@ class _Limits:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in SAFE:
+        streamed = scope["type"] == "http" and scope["method"] == "PUT" and STREAMED.fullmatch(scope["path"])
+        if scope["type"] != "http" or scope["method"] in SAFE or streamed:
             await self._app(scope, receive, send)
             return
         body = await _body(scope, receive)

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, gzip_accepted
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from ingestd.errors import Refusal
 from ingestd.ingest.websocket import Ingest
+from ingestd.metrics.exposition import Exposition
 from ingestd.web.api import ROOT, ApiContext, api
 from ingestd.web.api.errors import http_error, mistake
+from ingestd.web.api.stats import xml
+from ingestd.web.cards import TAGS, base_of, card
 from ingestd.web.hardening import hardened
 from ingestd.web.health import Health
 
+_NOBODY = "'none'"
+_EMBED = "embed.html"
 _PAGES = {
     "/": "index.html",
     "/broadcast": "broadcast.html",
     "/watch/{channel}": "watch.html",
+    "/embed/{channel}": _EMBED,
     "/sign-in": "sign-in.html",
     "/account": "account.html",
     "/channels": "channels.html",
+    "/channels/{channel}": "channel.html",
+    "/channels/{channel}/studio": "broadcast.html",
     "/channels/{channel}/settings": "settings.html",
+    "/channels/{channel}/broadcasts/{broadcast}": "diagnosis.html",
     "/admin": "admin.html",
+    "/admin/overview": "overview.html",
 }
 
 
@@ -47,11 +58,12 @@ class Site:
     api: ApiContext
     ingest: Ingest
     health: Health
-    metrics: CollectorRegistry
+    metrics: Exposition
     pages: Path
     hls_port: int
     trusted_proxies: Sequence[str]
     internal: Sequence[BaseRoute] = ()
+    access_log: bool = False
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
@@ -62,13 +74,14 @@ class Site:
             Route("/healthz", self.alive),
             Route("/readyz", self.ready),
             Route("/metrics", self.scrape),
+            Route("/stat", self.stat),
             Route("/hls/{path:path}", self.to_nginx),
             *(Route(path, self.page(name)) for path, name in _PAGES.items()),
             Mount("/assets", _Assets(directory=self.pages, check_dir=False)),
         ]
         handlers: dict[Any, Any] = {HTTPException: http_error, 500: mistake}
         site = Starlette(routes=routes, exception_handlers=handlers)
-        return hardened(site, self.trusted_proxies, tls=self.api.tls)
+        return hardened(site, self.trusted_proxies, tls=self.api.tls, access_log=self.access_log)
 
     async def alive(self, _request: Request) -> Response:
         """``GET /healthz``: the loop turns."""
@@ -83,9 +96,16 @@ class Site:
         said = {"ready": not reasons, "reasons": reasons, "nginx": self.health.nginx_ends()}
         return JSONResponse(said, 503 if reasons else 200)
 
-    async def scrape(self, _request: Request) -> Response:
+    async def scrape(self, request: Request) -> Response:
         """``GET /metrics`` for Prometheus."""
-        return Response(generate_latest(self.metrics), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        packed = gzip_accepted(request.headers.get("accept-encoding", ""))
+        headers = {"Content-Type": CONTENT_TYPE_LATEST, "Vary": "Accept-Encoding"}
+        headers |= {"Content-Encoding": "gzip"} if packed else {}
+        return Response(self.metrics.get(packed=packed), headers=headers)
+
+    async def stat(self, request: Request) -> Response:
+        """``GET /stat``: as nginx-rtmp answers, for admins."""
+        return await xml(self.api, request)
 
     async def to_nginx(self, request: Request) -> Response:
         """Media is nginx's: whoever asks here is sent there, so Python never stands in its way."""
@@ -101,21 +121,57 @@ class Site:
                 return PlainTextResponse(
                     "The pages are not built: run `make run`, or `npm run build` in web/.", 503
                 )
-            return FileResponse(file, headers=page_headers(_host(request), self.hls_port))
+            text = file.read_text(encoding="utf-8")
+            if TAGS in text:
+                text = text.replace(TAGS, self.tags(request))
+            ancestors = await self.ancestors(request) if name == _EMBED else _NOBODY
+            headers = page_headers(_host(request), self.hls_port, ancestors, self.styles(name))
+            return HTMLResponse(text, headers=headers)
 
         return show
 
+    def styles(self, name: str) -> list[str]:
+        """Hashes of the style elements that a library brings into this page (web/chrome.mjs)."""
+        file = self.pages / "styles.json"
+        found: dict[str, list[str]] = json.loads(file.read_text()) if file.exists() else {}
+        return found.get(name, [])
 
-def page_headers(host: str, hls_port: int) -> dict[str, str]:
-    """Headers of every page: nothing inline, nothing from elsewhere but nginx on the same host."""
+    def tags(self, request: Request) -> str:
+        """What other sites read in the page of a channel; "" for one that is not public, or is none."""
+        base = base_of(request)
+        found = card(self.api, base, request.path_params["channel"])
+        return found.tags(base + request.url.path) if found else ""
+
+    async def ancestors(self, request: Request) -> str:
+        """On whose pages this channel's player may stand.
+
+        To show a private one there takes a watch token in the query: a fragment never reaches us.
+        """
+        name = request.path_params["channel"]
+        channel = self.api.accounts.directory.channels.get(name)
+        if channel is None:
+            return _NOBODY
+        refusal = await self.api.gate.viewer(name, request.query_params.get("token", ""))
+        return _NOBODY if isinstance(refusal, Refusal) else " ".join(("'self'", *channel.embed_sites))
+
+
+def page_headers(
+    host: str, hls_port: int, ancestors: str = _NOBODY, styles: Sequence[str] = ()
+) -> dict[str, str]:
+    """Headers of every page: nothing inline, nothing from elsewhere but nginx on the same host.
+
+    ``ancestors``: whose pages may have it in a frame. ``styles``: hashes of style elements that it
+    may have all the same.
+    """
     nginx = f"http://{host}:{hls_port} https://{host}:{hls_port}"
     policy = {
         "default-src": "'self'",
         "connect-src": f"'self' ws: wss: {nginx}",
         "media-src": f"'self' blob: {nginx}",
         "img-src": f"'self' data: blob: {nginx}",
+        "style-src": " ".join(["'self'", *(f"'{style}'" for style in styles)]),
         "worker-src": "'self' blob:",
-        "frame-ancestors": "'none'",
+        "frame-ancestors": ancestors,
         "base-uri": "'none'",
         "form-action": "'self'",
     }

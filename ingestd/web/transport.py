@@ -12,7 +12,8 @@ HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0  # from connecting, or from the answer before, to the end of a request's head
 
 _PIECE = 16 * 1024  # bytes; a head is measured each time that so many were parsed
-_CONNECTIONS = 4096  # with WebSockets: as many as nginx takes
+_OTHERS = 4096  # connections beside event streams, with WebSockets
+_RESERVED = 4096  # descriptors for everything else, or half of them where they are few
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -24,6 +25,9 @@ class HttpTransport(HttpToolsProtocol):
     streams as requests under way and would answer 503 to ``/healthz`` because of them.
     """
 
+    streams = 0
+    """Event streams that may be open."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
@@ -31,7 +35,7 @@ class HttpTransport(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > most_connections():
+        if len(self.connections) > most_connections(self.streams):
             transport.abort()
         self._hurry()
 
@@ -81,6 +85,17 @@ class HttpTransport(HttpToolsProtocol):
         self.transport.close()
 
 
-def most_connections() -> int:
-    """Half of the descriptors are for everything else."""
-    return min(_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+def unheard(connection: object) -> bool:
+    """Whether no request has come yet on a connection for HTTP."""
+    return isinstance(connection, HttpTransport) and connection.cycle is None
+
+
+def most_connections(streams: int) -> int:
+    """So many event streams, and all others, as far as descriptors go."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(streams + _OTHERS, descriptors - min(_RESERVED, descriptors // 2))
+
+
+def most_streams(wanted: int) -> int:
+    """As many as that, but an eighth of the connections is for others."""
+    return min(wanted, most_connections(wanted) * 7 // 8)

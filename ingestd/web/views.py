@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from ingestd.accounts.model import Channel
 from ingestd.broadcast.broadcast import Broadcast
+from ingestd.broadcast.story import interruptions
 from ingestd.container.model import InitSegment
-from ingestd.delivery.delivery import Listed
+from ingestd.delivery.listed import Listed
 
 
 def broadcast_view(one: Broadcast) -> dict[str, Any]:
     """A broadcast as JSON. Times are ISO 8601 in UTC; ``media_time`` and ``commit_lag`` seconds.
 
     ``left_out`` is the number of renditions, from the top, that are not encoded at present.
+    ``viewers`` are those of its channel now, null when it is over or nobody counts them; ``viewers_peak``
+    were the most at one time.
     ``hls`` and ``poster`` are paths below nginx's address, null while there is nothing to fetch.
     ``hls`` is the channel's own address while the broadcast is open, and then the broadcast's.
     """
@@ -33,11 +37,31 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "received_bytes": one.received,
         "hls": (f"{base}/index.m3u8" if one.open else lasting) if one.delivery.playable else None,
         "hls_broadcast": lasting if one.delivery.playable else None,
-        "poster": f"{base}/{one.id}/poster.jpg?{one.posters.made}" if one.posters.made else None,
+        "poster": poster_path(one),
         "source": source_view(one.source),
         "renditions": [_rendition(listed) for listed in one.delivery.listed],
         "left_out": len(one.supervisor.dropped),
         "encoder": _encoder(one),
+        "viewers": one.viewers if one.open else None,
+        "viewers_peak": None if one.viewers is None else one.viewers_peak,
+    }
+
+
+def record_view(one: Broadcast, now: float) -> dict[str, Any]:
+    """A broadcast with what becomes of it until ``now`` (Unix time)."""
+    broken = interruptions(one.story.turns, now)
+    return {
+        "broadcast": broadcast_view(one),
+        "complete": one.complete,
+        "given_up_bytes": one.given_up,
+        "interruptions": [
+            {
+                "since": iso(found.since),
+                "seconds": round(found.seconds, 3),
+                "what": "publisher" if found.publisher else "encoder",
+            }
+            for found in broken
+        ],
     }
 
 
@@ -75,6 +99,22 @@ def _encoder(one: Broadcast) -> dict[str, Any] | None:
         "speed": round(progress.speed, 3) if progress else None,
         "fps": round(progress.fps, 2) if progress else None,
     }
+
+
+def poster_path(one: Broadcast) -> str | None:
+    """Below nginx's address; another one for each new picture."""
+    return f"/hls/{one.channel}/{one.id}/poster.jpg?{one.posters.made}" if one.posters.made else None
+
+
+def picture_path(channel: Channel) -> str | None:
+    """Where the channel's picture is, on this server; None: it has none."""
+    version = picture_version(channel)
+    return f"/api/v1/channels/{channel.name}/picture?v={version}" if version else None
+
+
+def picture_version(channel: Channel) -> str:
+    """Another one for another picture; "": there is none."""
+    return channel.picture[17:33]
 
 
 def iso(unix: float) -> str:

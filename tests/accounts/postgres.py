@@ -9,10 +9,11 @@ import os
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 USER, PASSWORD = "ingestd", "kept from everybody's eyes"
 _PROGRAMS = "/usr/lib/postgresql"
@@ -46,7 +47,7 @@ class Postgres:
     def __init__(self, programs: Path) -> None:
         self._programs = programs
         self._directory = Path(tempfile.mkdtemp(prefix="ingestd-postgres-"))
-        self.port = _free_port()
+        self.port = free_port()
         self._as: list[str] = []
         if os.geteuid() == 0:
             account = pwd.getpwnam("postgres")
@@ -132,9 +133,3 @@ class Postgres:
             )
             output.seek(0)
             assert done.returncode == 0, f"{program}: {output.read().decode(errors='replace')}"
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])

@@ -17,11 +17,11 @@ from ingestd.accounts.model import Actor, Role, User
 from ingestd.accounts.passwords import Passwords
 from ingestd.errors import Code, Refused
 from ingestd.settings import Database, Settings
+from tests.support.server import PATIENCE
 
 CLI = Actor(None, "", "cli")
 PASSWORD = "correct horse battery"
-QUICK = Pace(patience=5.0, poll=0.02, slowest=0.05)
-_TURNS = 10.0  # seconds until a test gives up waiting for something
+QUICK = Pace(patience=PATIENCE / 2, poll=0.02, slowest=0.05)  # a busy machine is no trouble of the database's
 
 
 @dataclass
@@ -102,7 +102,7 @@ async def refused(doing: Awaitable[object], code: Code) -> str:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Until something that other tasks bring about is so."""
-    async with asyncio.timeout(_TURNS):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - it may be about another process
             await asyncio.sleep(0.005)
 

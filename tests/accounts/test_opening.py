@@ -74,6 +74,32 @@ def test_two_first_starts_at_a_time_make_one_installation(place: Place) -> None:
 
 
 @played
+async def test_the_other_kind_of_database_is_not_begun_with(accounts: Accounts, place: Place) -> None:
+    """Neither by the server, which would remove all media, nor by a command."""
+    before = {path.name: path.read_bytes() for path in place.data.iterdir()}
+    other = settings("" if place.url else "postgresql://me:hidden@127.0.0.1:9/ingestd")
+    for fill in (True, False):
+        with pytest.raises(StartError, match=r"database\.kind says that"):
+            await Accounts.open(other, place.data, pace=QUICK, passwords=cheap(), fill=fill)
+    assert {path.name: path.read_bytes() for path in place.data.iterdir()} == before
+
+
+def test_a_command_fills_no_database(place: Place) -> None:
+    """As one that a URL names for the first time: demo.key is that of the one there was."""
+    (place.data / "ingestd.db").touch(0o600)
+    (place.data / "demo.key").write_text("kept\n")
+
+    async def play() -> None:
+        with pytest.raises(StartError, match="The database is empty"):
+            await Accounts.open(settings(place.url), place.data, passwords=cheap(), fill=False)
+        assert (place.data / "demo.key").read_text() == "kept\n"
+        async with place.opened() as accounts:
+            assert accounts.first, "nothing was left in it"
+
+    asyncio.run(play())
+
+
+@played
 async def test_a_revoked_demo_key_is_told_no_more(accounts: Accounts) -> None:
     (key,) = await accounts.keys.list("demo")
     await accounts.keys.revoke(CLI, key.id)
@@ -142,7 +168,26 @@ def test_an_address_of_no_database_stops_the_start(tmp_path: Path, url: str) -> 
 
 def test_no_postgresql_stops_the_start(tmp_path: Path) -> None:
     words = _refusal(tmp_path, "postgresql://me:hidden@127.0.0.1:9/ingestd")
-    assert "cannot be used" in words and "hidden" not in words and "me:***@127.0.0.1:9/ingestd" in words
+    assert "The database postgresql://127.0.0.1:9/ingestd cannot be used" in words and "hidden" not in words
+
+
+@pytest.mark.parametrize(
+    "password", ["Zm9v/YmFy", "Zm9v?YmFy", "Zm9v#YmFy", "Zm9v@YmFy", "Zm9v+YmFy", "%40@Zm9v"]
+)
+@pytest.mark.parametrize("where", ["me:{}@127.0.0.1:9/ingestd", "127.0.0.1:9/ingestd?password={}"])
+def test_a_password_stands_in_no_error(tmp_path: Path, where: str, password: str) -> None:
+    words = _refusal(tmp_path, f"postgresql://{where.format(password)}")
+    assert "cannot be used" in words
+    assert "Zm9v" not in words and "YmFy" not in words
+
+
+def test_what_is_not_understood_in_its_query_is_not_repeated(tmp_path: Path) -> None:
+    words = _refusal(tmp_path, "postgresql://me@127.0.0.1:9/x?prepared_statement_cache_size=Zm9v")
+    assert "behind its ? is not understood" in words and "Zm9v" not in words
+
+
+def test_how_to_write_an_at_in_a_password_is_said(tmp_path: Path) -> None:
+    assert "written %40" in _refusal(tmp_path, "postgresql://me:p@ss@127.0.0.1:9/ingestd")
 
 
 def test_what_postgresql_refuses_stops_the_start(tmp_path: Path, postgres: Postgres) -> None:

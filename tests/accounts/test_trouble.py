@@ -20,9 +20,9 @@ from ingestd.errors import Code, StartError
 from tests.accounts.postgres import Postgres
 from tests.accounts.stage import CLI, PASSWORD, QUICK, Place, cheap, played, refused, settings, until
 from tests.support.proxy import Proxy
+from tests.support.server import PATIENCE
 
-HASTY = Pace(patience=0.8, poll=0.02, slowest=0.05)
-_SOON = 10.0  # seconds; the limit of a hasty database is 2.6, and the machine may be busy
+HASTY = Pace(patience=2.0, poll=0.02, slowest=0.05)  # which a busy machine keeps, too, where nothing is wrong
 
 
 @pytest.fixture
@@ -156,11 +156,27 @@ def test_a_locked_database_refuses_changes_and_goes_on_answering(place: Place) -
             async with locked(place):
                 began = time.monotonic()
                 words = await refused(accounts.channels.create(CLI, "new", "New"), Code.UNAVAILABLE)
-                assert "try again" in words and HASTY.patience / 2 < time.monotonic() - began < _SOON
+                assert "try again" in words and HASTY.patience / 2 < time.monotonic() - began < PATIENCE
                 assert await accounts.sessions.find(secret, "")
                 assert await accounts.users.authenticate("anna", PASSWORD)
                 assert accounts.demo_key
             assert await accounts.channels.create(CLI, "new", "New")
+
+    asyncio.run(play())
+
+
+def test_a_crowd_of_changes_is_made_one_after_another(place: Place) -> None:
+    """Each of them in far less time than a lock may take, all together in more."""
+    pace = replace(HASTY, patience=1.0)  # for a lock; for all of a change: 3 s
+
+    async def play() -> None:
+        async with place.opened(pace) as accounts:
+
+            async def change() -> None:
+                async with accounts._database.writing():
+                    await asyncio.sleep(0.4)
+
+            await asyncio.gather(*(change() for _ in range(4)))
 
     asyncio.run(play())
 
@@ -191,7 +207,7 @@ def test_a_database_that_is_gone_stops_nothing_that_is_live(
             began = time.monotonic()
             await refused(accounts.channels.create(CLI, "new", "New"), Code.UNAVAILABLE)
             await refused(accounts.users.authenticate("admin", PASSWORD), Code.UNAVAILABLE)
-            assert time.monotonic() - began < _SOON
+            assert time.monotonic() - began < PATIENCE
             await until(lambda: "database_gone" in [line["event"] for line in logs])
             assert gate.key(key) == admitted and gate.still(admitted) is None  # type: ignore[arg-type]
             accounts.keys.used(admitted.key, "192.0.2.1")  # type: ignore[union-attr,arg-type]
@@ -204,7 +220,8 @@ def test_a_database_that_is_gone_stops_nothing_that_is_live(
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(play())
-    assert [line["event"] for line in logs] == ["database_gone", "database_back"]
+    told = [line["event"] for line in logs]  # twice, where the machine was busy for as long as that
+    assert told == ["database_gone", "database_back"] * (len(told) // 2), "each outage once"
 
 
 def test_a_server_that_was_restarted_is_not_even_noticed(distant: Place, proxy: Proxy) -> None:
@@ -226,7 +243,7 @@ def test_close_ends_in_time_when_the_database_is_gone(distant: Place, proxy: Pro
             accounts.keys.used(key.id, "192.0.2.1")
             proxy.black_hole()
             began = time.monotonic()
-        assert time.monotonic() - began < _SOON
+        assert time.monotonic() - began < PATIENCE
 
     asyncio.run(play())
 

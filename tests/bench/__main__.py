@@ -16,8 +16,8 @@ from typing import NoReturn
 from tests.bench.table import Row, failed, machine, table
 
 NAMES = (
-    *("pages", "splitter", "relay", "memory", "start", "overhead", "ladder"),
-    *("restart", "daemon", "ack", "guarantee"),
+    *("pages", "splitter", "relay", "memory", "start", "overhead", "poster", "ladder"),
+    *("restart", "daemon", "ack", "guarantee", "viewers", "scrape", "idle"),
 )
 
 

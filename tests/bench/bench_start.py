@@ -25,6 +25,7 @@ from tests.bench.clip import init_of
 from tests.bench.processes import spawned
 from tests.bench.sender import Messages, Sender
 from tests.bench.table import Row
+from tests.support import http
 from tests.support.publisher import STOP, blobs, dial
 from tests.support.server import Server, running
 
@@ -59,7 +60,7 @@ def run(quick: bool = False) -> list[Row]:
 
 def ingestd(server: Server, media: Messages) -> float:
     """Seconds, on a channel that has never been live."""
-    with dial(server) as connection, httpx.Client(base_url=server.hls) as client:
+    with dial(server) as connection, http.Client(base_url=server.hls) as client:
         sender = Sender(media, connection.send)
         sender.start()
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ QUIET = [
 ]
 FAKE_CAMERA = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=30"]
 PATIENCE_MS = 60_000
+NO_COUNTDOWN = "try { localStorage.setItem('ingestd.countdown', 'off') } catch { /* it has no store */ }"
+_MODULES = Path(__file__).parents[2] / "web" / "src"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,15 +56,20 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def browser(playwright: Playwright, profile: Path, *flags: str) -> Iterator[BrowserContext]:
-    """Chromium with an empty profile. An error that a page throws fails the test."""
+def browser(
+    playwright: Playwright, profile: Path, *flags: str, without: Sequence[str] = ()
+) -> Iterator[BrowserContext]:
+    """Chromium with an empty profile, and ``without`` some of playwright's own flags. An error that a page
+    throws fails the test."""
     context = playwright.chromium.launch_persistent_context(
         profile,
         executable_path=CHROMIUM,
         headless=True,
         args=[*QUIET, *flags],
+        ignore_default_args=list(without),
         viewport={"width": 1280, "height": 800},
     )
+    context.add_init_script(NO_COUNTDOWN)
     thrown: list[str] = []
     context.on("weberror", lambda error: thrown.append(str(error.error)))
     context.set_default_timeout(PATIENCE_MS)
@@ -79,3 +86,15 @@ def studio(context: BrowserContext, server: Server) -> Page:
     secret = f"channel={server.channel}&streamKey={server.stream_key}&token={server.token}"
     page.goto(f"{server.hls}/broadcast#{secret}")
     return page
+
+
+def with_figures(context: BrowserContext, module: str, changes: Mapping[str, str]) -> None:
+    """From now on pages of this browser get a module of ours, such as lib/vault.js, with other figures.
+
+    It is given as it is written: what the server has of it has short names.
+    """
+    text = (_MODULES / module).read_text()
+    for figure, other in changes.items():
+        assert figure in text, f"{module} has no {figure}"
+        text = text.replace(figure, other)
+    context.route(f"**/{module}", lambda route: route.fulfill(body=text, content_type="text/javascript"))

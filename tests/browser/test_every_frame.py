@@ -12,25 +12,27 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, Route, expect
+from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.browser.conftest import FAKE_CAMERA, browser, studio
+from tests.browser.conftest import FAKE_CAMERA, browser, studio, with_figures
 from tests.browser.recorded import expected, keep, listed, recorders, recordings
 from tests.browser.test_resumable import go_live, in_state, unsafe
 from tests.chaos.cells import UNREADABLE
 from tests.chaos.clip import clip
 from tests.chaos.stage import Stage
 from tests.support.proxy import Proxy
-from tests.support.server import Server, wait_for
+from tests.support.server import PATIENCE, Server, wait_for
 
 SETTINGS = {
     "encoder_ladder": "[{height=144,bitrate=300},{height=72,bitrate=150}]",
     "ingest_resume_window": 60,
 }
 SIZE = (256, 144)
-LONG = 150  # seconds of a file: no test waits for its end
+LONG = 240  # seconds of a file: no test waits for its end
+SLOWLY = 2 * PATIENCE  # seconds: a busy machine is hardly quicker than what goes on meanwhile
 FIRST, OTHER = 0, 9000  # the first numbers of the two files
 
 # How many pieces wait in the browser's database.
@@ -57,6 +59,9 @@ class OnAir:
     proxy: Proxy
     page: Page
     id: str = ""
+
+    def wait_live(self) -> None:
+        self.id = wait_for("media", lambda: playing(self.stage, self.server.channel))
 
     def wait_more(self, seconds: float = 2.0) -> None:
         """Until so much more media stands in the playlist."""
@@ -87,7 +92,8 @@ def stage() -> Iterator[Stage]:
 
 
 @contextmanager
-def on_air(playwright: Playwright, stage: Stage, profile: Path) -> Iterator[OnAir]:
+def prepared(playwright: Playwright, stage: Stage, profile: Path) -> Iterator[OnAir]:
+    """A file is chosen; nothing is live yet."""
     with (
         Proxy(int(stage.hls.rpartition(":")[2])) as proxy,
         browser(playwright, profile, *FAKE_CAMERA) as context,
@@ -99,9 +105,19 @@ def on_air(playwright: Playwright, stage: Stage, profile: Path) -> Iterator[OnAi
         made = OnAir(stage, server, proxy, page)
         page.get_by_test_id("source-file").check(force=True)
         made.put_on_air(FIRST)
-        go_live(page)
-        made.id = wait_for("media", lambda: playing(stage, server.channel))
         yield made
+
+
+@contextmanager
+def on_air(playwright: Playwright, stage: Stage, profile: Path) -> Iterator[OnAir]:
+    with prepared(playwright, stage, profile) as made:
+        go_live(made.page)
+        made.wait_live()
+        try:
+            yield made
+        except BaseException:
+            print("\n".join(line for line in stage.log.read_text().splitlines() if made.id in line)[-20_000:])
+            raise
 
 
 def playing(stage: Stage, channel: str) -> str:
@@ -121,13 +137,7 @@ def behind(stage: Stage, proxy: Proxy) -> Server:
 
 def spill_early(context: BrowserContext) -> None:
     """What waits goes to the database after some seconds rather than half a minute."""
-
-    def shrink(route: Route) -> None:
-        text = route.fetch().text()
-        assert "SPILL_BYTES = 8_000_000" in text
-        route.fulfill(body=text.replace("8_000_000", "400_000"), content_type="text/javascript")
-
-    context.route("**/lib/vault.js", shrink)
+    with_figures(context, "lib/vault.js", {"SPILL_BYTES = 8_000_000": "SPILL_BYTES = 400_000"})
 
 
 def check_whole(air: OnAir, scratch: Path, epochs: int) -> None:
@@ -136,8 +146,7 @@ def check_whole(air: OnAir, scratch: Path, epochs: int) -> None:
     in_state(air.page, "ended")
     expect(air.page.get_by_test_id("status")).to_have_text("Ended: everything is in the playlist.")
     wait_for("the database to be empty", lambda: air.page.evaluate(STORED) == 0)
-    found = air.stage.look(air.server.channel)
-    assert found is not None
+    found = wait_for("its end", lambda: over(air.stage, air.server.channel))
     assert (found["id"], found["state"]) == (air.id, "ended")
     given = [expected(one, scratch) for one in recordings(air.page)]
     assert len(given) == epochs
@@ -149,6 +158,11 @@ def check_whole(air: OnAir, scratch: Path, epochs: int) -> None:
     for name, shown in renditions.items():
         assert runs(shown) == runs(wanted), name
     print(f"{len(wanted)} pictures of {epochs} recordings: each once, in {len(renditions)} renditions")
+
+
+def over(stage: Stage, channel: str) -> dict[str, Any] | None:
+    found = stage.look(channel)
+    return found if found and found["state"] in ("ended", "failed") else None
 
 
 def runs(numbers: list[int]) -> list[tuple[int, int]]:
@@ -182,7 +196,7 @@ def test_a_cut_so_long_that_the_browsers_database_is_used(
         wait_for("pieces in the database", lambda: int(air.page.evaluate(STORED)) >= 10)
         air.proxy.restore()
         in_state(air.page, "live")
-        wait_for("what waited to be safe", lambda: unsafe(air.page) < 5)
+        wait_for("what waited to be safe", lambda: unsafe(air.page) < 5, SLOWLY)
         check_whole(air, tmp_path, epochs=1)
 
 
@@ -220,5 +234,5 @@ def test_all_of_it_at_once(stage: Stage, playwright: Playwright, tmp_path: Path)
         in_state(air.page, "live")
         encoder = wait_for("its encoder", lambda: stage.encoder(air.id))
         encoder.kill()
-        wait_for("what waited to be safe", lambda: unsafe(air.page) < 5)
+        wait_for("what waited to be safe", lambda: unsafe(air.page) < 5, SLOWLY)
         check_whole(air, tmp_path, epochs=3)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
@@ -23,7 +25,7 @@ video => {
   context.drawImage(video, 0, 0, 32, 18);
   const pixels = context.getImageData(0, 0, 32, 18).data;
   const quality = video.getVideoPlaybackQuality();
-  return {pixels: Array.from(pixels), frames: quality.totalVideoFrames, time: video.currentTime,
+  return {pixels: pixels.join(' '), frames: quality.totalVideoFrames, time: video.currentTime,
           height: video.videoHeight};
 }
 """
@@ -34,9 +36,9 @@ def picture(page: Page) -> dict[str, Any]:
     return found
 
 
-def spread(pixels: list[int]) -> int:
+def spread(pixels: str) -> int:
     """How different the brightest and darkest of the picture's values are: 0 for a black frame."""
-    colours = [value for index, value in enumerate(pixels) if index % 4 != 3]
+    colours = [value for index, value in enumerate(map(int, pixels.split())) if index % 4 != 3]
     return max(colours) - min(colours)
 
 
@@ -67,6 +69,7 @@ def watch(context: BrowserContext, server: Server) -> Page:
     page = context.new_page()
     page.goto(f"{server.hls}/watch/{server.channel}")
     expect(page.locator('[data-testid=watch-state][data-state="playing"]')).to_be_attached()
+    page.get_by_test_id("settings").evaluate("it => { it.open = true; }")  # where qualities are chosen
     return page
 
 
@@ -116,9 +119,9 @@ def test_a_screen_is_seen(playwright: Playwright, server: Server, tmp_path: Path
 def test_a_file_is_seen_and_its_end_ends_the_broadcast(
     playwright: Playwright, server: Server, tmp_path: Path
 ) -> None:
-    clip = tmp_path / "clip.webm"
-    source = "testsrc2=size=640x360:rate=30:duration=8"
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-f", "lavfi", "-i", "sine=duration=8"]
+    clip, seconds = tmp_path / "clip.webm", 20  # time for a busy machine's viewer to see it begin
+    sources = [f"testsrc2=size=640x360:rate=30:duration={seconds}", f"sine=duration={seconds}"]
+    command = ["ffmpeg", "-v", "error", *(word for one in sources for word in ("-f", "lavfi", "-i", one))]
     subprocess.run(
         [*command, "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", str(clip)], check=True
     )
@@ -133,8 +136,8 @@ def test_a_file_is_seen_and_its_end_ends_the_broadcast(
         assert ended["state"] == "ended"
     for path in check_ended(server, ended):
         pictures, packets = frames(server, path)
-        assert pictures == pytest.approx(8 * 30, abs=45)  # what a loaded machine's recorder leaves out
-        assert packets == pytest.approx(8 * 48000 / 1024, abs=60)
+        assert pictures == pytest.approx(seconds * 30, rel=0.2)  # what a loaded machine's recorder leaves out
+        assert packets == pytest.approx(seconds * 48000 / 1024, abs=60)
 
 
 def test_playback_goes_on_after_kill_9_of_the_encoder(
@@ -147,7 +150,8 @@ def test_playback_goes_on_after_kill_9_of_the_encoder(
         viewer = watch(context, server)
         wait_for("frames", lambda: picture(viewer)["frames"] >= 60)
         for process in server.children("ffmpeg"):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # one that made a poster has ended by itself
+                process.kill()
         server.wait_for("a restart", lambda one: one["encoder"]["restarts"] >= 1)
         before = picture(viewer)
         wait_for("eight more seconds of play", lambda: picture(viewer)["time"] >= before["time"] + 8)

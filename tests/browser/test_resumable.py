@@ -19,7 +19,7 @@ from tests.support.server import Server, running, wait_for
 
 # One small rung, and a window that is longer than any cut here.
 LADDER = "[{height=240,bitrate=300}]"
-WINDOW = 30  # seconds
+WINDOW = 120  # seconds
 
 # The browser's database, as the page uses it: two pieces in, one out, one away; then a dead page's.
 DATABASE = """
@@ -116,7 +116,7 @@ def test_a_lost_connection_loses_nothing(
         in_state(page, "reconnecting")
         expect(page.get_by_test_id("status")).to_contain_text("Recording goes on here; nothing is lost.")
         wait_for("what waits", lambda: unsafe(page) >= 6)
-        expect(page.get_by_test_id("safety")).to_contain_text("are waiting here")
+        expect(page.get_by_test_id("status")).to_contain_text("are waiting here")
         proxy.restore()
         in_state(page, "live")
         wait_for("what waited to be safe", lambda: unsafe(page) < 5)
@@ -204,8 +204,8 @@ def test_everything_can_be_chosen_anew_while_live(
 ) -> None:
     """Quality, file and camera are epochs; the microphone is not: what is recorded is the mixer."""
     clip = tmp_path / "clip.webm"
-    source = "testsrc2=size=640x360:rate=30:duration=20"
-    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-f", "lavfi", "-i", "sine=duration=20"]
+    source = "testsrc2=size=640x360:rate=15:duration=60"  # its end would be that of the broadcast
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-f", "lavfi", "-i", "sine=duration=60"]
     subprocess.run(
         [*command, "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", str(clip)], check=True
     )
@@ -220,7 +220,7 @@ def test_everything_can_be_chosen_anew_while_live(
         page = studio(context, server)
         go_live(page)
         live = server.wait_for("media", lambda one: one["state"] == "live" and one["media_time"] >= 1)
-        page.locator("#quality").select_option("saver")
+        page.locator("#quality").select_option("480p30")
         server.wait_for(
             "the next encoder", lambda one: one["encoder"]["generation"] > live["encoder"]["generation"]
         )

@@ -13,17 +13,21 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.bench.table import machine
+from tests.chaos import boxed
+from tests.chaos.boxed import BOXED
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.play import FULL, QUICK, Result
+from tests.chaos.form import FORMS
 from tests.chaos.report import report
-from tests.chaos.runner import Plan, full, run, short
+from tests.chaos.result import Result
+from tests.chaos.runner import Plan, Teller, full, run, short
 from tests.chaos.soak import NAME as SOAK
 from tests.chaos.soak import soak
 from tests.chaos.viewer import available
 
 _TIMES = 12  # four of each codec
 _SOAK_MINUTES = 10.0
-_SENTENCES = {one.name: one.sentence for one in FAULTS} | {SOAK: "soak: faults at random"}
+_FAULTS = (*FAULTS, *BOXED)
+_SENTENCES = {one.name: one.sentence for one in _FAULTS} | {SOAK: "soak: faults at random"}
 
 _DESCRIPTION = """\
 Publish clips whose every frame carries its own number, break something at a random moment, wait for
@@ -40,11 +44,13 @@ faults:
 
 examples:
   python -m tests.chaos                         everything, twelve times, then ten minutes of soak
-  python -m tests.chaos --quick                 each fault once with a small picture: three minutes
+  python -m tests.chaos --quick                 each fault once with a small picture: seven minutes
   python -m tests.chaos --only daemon-killed    this fault alone, twelve times
   python -m tests.chaos --only cut-10 nginx-killed --times 3 --seed 7
   python -m tests.chaos --only --soak 30        nothing but half an hour of soak
 
+The last three take root: they are struck in boxes, Debians with a systemd and a Docker engine of their own,
+kept in INGESTD_BOX_CACHE (~/.cache/ingestd-boxes), of which the first use makes each in some minutes.
 Moments are random; --seed with the number that a run has printed gives the same ones again. Progress
 goes to stderr, the table to stdout and to the file that --out names.
 """
@@ -53,15 +59,18 @@ goes to stderr, the table to stdout and to the file that --out names.
 def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _terminated)
-    chosen = [one for one in FAULTS if options.only is None or one.name in options.only]
-    skipped = {one.name: why for one in chosen if (why := one.obstacle())}
-    chosen = [one for one in chosen if one.name not in skipped]
+    wanted = [one for one in _FAULTS if options.only is None or one.name in options.only]
+    skipped = {one.name: why for one in wanted if (why := one.obstacle())}
+    chosen = [one for one in FAULTS if one in wanted and one.name not in skipped]
+    in_boxes = [one for one in BOXED if one in wanted and one.name not in skipped]
+    form = "quick" if options.quick else "full"
     facts = f"{machine()}\n- seed: {options.seed}"
     print(facts, file=sys.stderr, flush=True)
     results = run(_plan(chosen, options), _say) if chosen else []
+    if in_boxes:
+        results += boxed.run(in_boxes, form, options.seed, _times(options), Teller(_say).say)
     if options.soak:
-        form = QUICK if options.quick else FULL
-        after, words = soak(options.soak, form, options.seed, _say)
+        after, words = soak(options.soak, FORMS[form], options.seed, _say)
         results += after
         facts += f"\n- soak, {options.soak:g} min: {words}"
     text = report(results, _SENTENCES, skipped, facts)
@@ -72,7 +81,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    lines = "\n".join(f"  {one.name:18} {one.sentence}" for one in FAULTS)
+    lines = "\n".join(f"  {one.name:18} {one.sentence}" for one in _FAULTS)
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
         description=_DESCRIPTION,
@@ -97,7 +106,7 @@ def _options() -> argparse.Namespace:
     add("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the random moments")
     add("--out", type=Path, metavar="FILE", help="write the table there, too")
     options = parser.parse_args()
-    names = {one.name for one in FAULTS}
+    names = {one.name for one in _FAULTS}
     if unknown := set(options.only or ()) - names:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}; there are: {', '.join(sorted(names))}")
     if options.viewer and not available():
@@ -108,10 +117,17 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(chosen: list[Fault], options: argparse.Namespace) -> Plan:
-    if options.quick and options.times is None:
+    times = _times(options)
+    if times is None:
         return short(chosen, options.seed, viewer=options.viewer)
-    times = _TIMES if options.times is None else options.times
     return full(chosen, options.seed, times, quick=options.quick, viewer=options.viewer)
+
+
+def _times(options: argparse.Namespace) -> int | None:
+    """Strikes of each fault, one broadcast each; None: one, of all codecs."""
+    if options.times is not None:
+        return int(options.times)
+    return None if options.quick else _TIMES
 
 
 def verdict(results: list[Result]) -> int:

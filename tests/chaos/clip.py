@@ -25,8 +25,8 @@ _KEYFRAMES = 2 * FRAME_RATE
 _BITS_OF_A_PIXEL = 0.2  # in each frame
 
 _VIDEO = {
-    "vp8": ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"],
-    "vp9": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1"],
+    "vp8": ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "16"],
+    "vp9": ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"],
     "h264": ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline"],
 }
 CODECS = tuple(_VIDEO)
@@ -105,7 +105,7 @@ def _argv(made: Clip, width: int, height: int) -> list[str]:
         *["-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", str(FRAME_RATE), "-i", "-"],
         *["-f", "lavfi", "-i", beeps, "-map", "0:v", "-map", "1:a"],
         *[*_VIDEO[made.codec], "-pix_fmt", "yuv420p", "-b:v", kbps, "-maxrate", kbps, "-bufsize", kbps],
-        *["-g", str(_KEYFRAMES), "-keyint_min", str(_KEYFRAMES), "-threads", "2"],
+        *["-g", str(_KEYFRAMES), "-keyint_min", str(_KEYFRAMES), "-threads", "1"],
         *[*_AUDIO[made.codec], *_CONTAINER[made.codec]],
         str(made.path),
     ]

@@ -10,8 +10,11 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+
+import psutil
 
 from tests.chaos.cast import Cast
 from tests.chaos.stage import Stage, can_mount, faketime
@@ -19,7 +22,6 @@ from tests.support.server import wait_for
 
 _ROW = 5  # deaths of an encoder, one right after the other
 _SENDING_AGAIN = 2000  # bytes: more than a handshake, less than a piece of media
-_AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +153,16 @@ def kill_nginx_worker(scene: Scene) -> None:
     masters = {process.pid for process in family}
     scene.struck()
     for process in family:
-        if process.ppid() in masters:
-            process.kill()
+        with suppress(psutil.NoSuchProcess):  # one of them lives for nginx's first minute only
+            if process.ppid() in masters:
+                process.kill()
 
 
 def kill_nginx(scene: Scene) -> None:
     scene.struck()
     for process in scene.stage.children("nginx"):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # whose master has died before it
+            process.kill()
 
 
 # The daemon
@@ -181,12 +185,14 @@ def kill_daemon_and_nginx(scene: Scene) -> None:
 
 def restart(scene: Scene, number: int) -> None:
     """And look how soon publishers send again once the port is open."""
-    opened = scene.stage.restart(number)
-    before = {cast.channel: cast.proxy.upward for cast in scene.casts}
+    before: dict[str, int] = {}
+    opened = scene.stage.restart(
+        number, lambda: before.update({cast.channel: cast.proxy.upward for cast in scene.casts})
+    )
 
     def wait(cast: Cast) -> None:
         enough = before[cast.channel] + _SENDING_AGAIN
-        wait_for("a publisher", lambda: cast.proxy.upward > enough, _AGAIN_SECONDS)
+        wait_for("a publisher", lambda: cast.proxy.upward > enough)
         cast.again = time.monotonic() - opened
 
     scene.each(wait)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tests.chaos.clip import CODECS, RTMP
-from tests.chaos.play import Result, drift, ms
+from tests.chaos.result import Result, drift, ms
 
 HEAD = (
     *("fault", "runs (VP8, VP9, H.264)", "frames lost", "doubled", "longest audio gap"),

@@ -35,7 +35,9 @@ from threading import Lock
 
 from tests.chaos.clip import CODECS, RTMP, Clip
 from tests.chaos.faults import Fault
-from tests.chaos.play import FULL, QUICK, Form, Result, clip_for, clip_seconds, play, settings
+from tests.chaos.form import FULL, QUICK, Form, settings
+from tests.chaos.play import clip_for, clip_seconds, play
+from tests.chaos.result import Result
 from tests.chaos.stage import Stage
 from tests.chaos.viewer import available
 
@@ -135,7 +137,7 @@ def full(faults: Sequence[Fault], seed: int, times: int, *, quick: bool, viewer:
 def run(plan: Plan, say: Say) -> list[Result]:
     """Play it all; says a line for each beginning and each end."""
     _prepare(plan, say)
-    teller = _Teller(say)
+    teller = Teller(say)
     with ThreadPoolExecutor(max(1, len(plan.lanes))) as pool:
         lanes = [pool.submit(_lane, lane, plan, teller.say) for lane in plan.lanes]
         return [result for lane in lanes for result in lane.result()]
@@ -193,7 +195,7 @@ def _part(stage: Stage, part: Part, plan: Plan, say: Say) -> list[Result]:
     return results
 
 
-class _Teller:
+class Teller:
     """One line at a time, with the seconds since the start."""
 
     def __init__(self, say: Say) -> None:

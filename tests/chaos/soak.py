@@ -42,7 +42,9 @@ from tests.chaos.faults import (
     stop_encoder,
     throttle,
 )
-from tests.chaos.play import Form, Result, settings, switched, worst_skew
+from tests.chaos.form import Form, settings
+from tests.chaos.play import switched
+from tests.chaos.result import Result, worst_skew
 from tests.chaos.stage import Stage
 
 NAME = "soak"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -12,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from glob import glob
 from pathlib import Path
@@ -22,27 +21,21 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.chaos.form import environment
+from tests.chaos.log import last_words, tracebacks
+from tests.support import http
 from tests.support.accounts import make_channels, token_for
-from tests.support.server import wait_for
+from tests.support.ports import free_port
+from tests.support.server import PATIENCE, wait_for
 
 LOOPBACK = "127.0.0.1"
-_PORTS = range(20_000, 30_000)  # none that the kernel gives to outgoing connections
-_READY_SECONDS = 30.0
-_STOP_SECONDS = 30.0
+_READY_SECONDS = _STOP_SECONDS = PATIENCE
 _ORPHAN_SECONDS = 1.0  # that a child may outlive a daemon that was killed
 _LEFT_SECONDS = 5.0  # for children of a daemon that was ended properly
-_ANSWER_SECONDS = 5.0
+_LOOK = 0.05  # seconds between two looks at who still lives
+_ANSWER_SECONDS = 30.0
 _TOKEN_SECONDS = 7 * 86400.0  # longer than any clock is stepped
 _DISK_MIB = 64  # of the file system that can be filled
-
-SETTINGS: dict[str, object] = {
-    "hls_window": 3600,  # every segment stays listed to the end
-    "hls_poster_every": 0,
-    "data_min_free": 0,
-    "ingest_max_load": 0,
-    "ingest_max_broadcasts": 64,
-    "encoder_preset": "ultrafast",
-}
 
 
 class Stage:
@@ -67,7 +60,7 @@ class Stage:
         self.data, self.log = self.root / "data", self.root / "log"
         self.trouble: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
-        self._settings = SETTINGS | settings
+        self._settings = settings
         self._clock = self.root / "clock" if clock else None
         self._ballast = self.data / "ballast"
         self._mounted = False
@@ -75,7 +68,7 @@ class Stage:
         self._lock = RLock()
         self._free = [f"c{number}" for number in range(channels)]
         self._small_disk = small_disk
-        self._client = httpx.Client(timeout=_ANSWER_SECONDS)
+        self._client = http.Client(timeout=_ANSWER_SECONDS)
 
     def __enter__(self) -> Stage:
         try:
@@ -100,7 +93,7 @@ class Stage:
             subprocess.run(command, check=True)
             self._mounted = True
         self._keys = make_channels(self.data, self._free)
-        self._ports = _free_ports()
+        self._ports = free_port(), free_port(), free_port()
         if self._clock:
             self._clock.write_text("+0")
 
@@ -154,18 +147,18 @@ class Stage:
         return self.root / "ready.json"
 
     def _environment(self) -> dict[str, str]:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
-        environment |= {f"INGESTD_{key.upper()}": str(value) for key, value in self._settings.items()}
+        made = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
+        made |= environment(self._settings)
         if self._clock:
             library = faketime()
             assert library
-            environment |= {
+            made |= {
                 "LD_PRELOAD": library,
                 "FAKETIME_TIMESTAMP_FILE": str(self._clock),
                 "FAKETIME_NO_CACHE": "1",
                 "DONT_FAKE_MONOTONIC": "1",
             }
-        return environment
+        return made
 
     def wait_ready(self) -> None:
         """Until this life has begun; the log's end is in the error if it does not."""
@@ -177,10 +170,11 @@ class Stage:
         if not self._ready.exists():
             raise AssertionError(f"the server did not start:\n{self.last_words()}")
 
-    def restart(self, number: int) -> float:
+    def restart(self, number: int, between: Callable[[], None] = lambda: None) -> float:
         """End its life with a signal, and begin the next one at once, as a service manager would.
 
-        Returns when its port takes connections, with that moment (monotonic clock).
+        Returns when its port takes connections, with that moment (monotonic clock). ``between`` is called
+        when nobody is there.
         """
         with self._lock:
             process = self._running()
@@ -188,9 +182,9 @@ class Stage:
             process.send_signal(number)
             assert self.process
             self.process.wait(_STOP_SECONDS)
-            ended = time.monotonic()
+            between()
             self.start()
-        alive = survivors(children, ended + _ORPHAN_SECONDS)
+        alive = survivors(children, _ORPHAN_SECONDS)
         self.trouble += [f"{name(one)} outlived its daemon by {_ORPHAN_SECONDS:g} s" for one in alive]
         wait_for("its port", self._listening, _READY_SECONDS)
         return time.monotonic()
@@ -214,11 +208,12 @@ class Stage:
             self.process.terminate()
         if self.process:
             self._wait_gone()
-        self.trouble += [f"the server's log has a traceback: {one}" for one in self.tracebacks()]
-        alive = survivors(children, time.monotonic() + _LEFT_SECONDS)
+        self.trouble += [f"the server's log has a traceback: {one}" for one in tracebacks(self._lines())]
+        alive = survivors(children, _LEFT_SECONDS)
         self.trouble += [f"{name(one)} was left behind" for one in alive]
         for one in alive:
-            one.kill()
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         self._client.close()
         if self._mounted:
             subprocess.run(["umount", "--lazy", str(self.data)], check=False)
@@ -234,22 +229,14 @@ class Stage:
         if code:
             self.trouble.append(f"the server ended with exit code {code}")
 
-    def tracebacks(self) -> list[str]:
-        """What each in the log says last, once."""
-        found: dict[str, None] = {}
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        for line in lines:
-            if "Traceback" in line:
-                entry = json.loads(line) if line.startswith("{") else {}
-                words = str(entry.get("exception", line)).strip().splitlines()[-1]
-                found[f"{entry.get('task') or entry.get('event') or ''}: {words}"[:300]] = None
-        return list(found)
+    def _lines(self) -> list[str]:
+        """Whole ones: the last may be under way."""
+        said = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return said[: said.rfind("\n") + 1].splitlines()
 
-    def last_words(self, count: int = 12) -> str:
+    def last_words(self) -> str:
         """The end of what it logged above the level of information."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        loud = [line for line in lines if '"level": "info"' not in line and '"level":"info"' not in line]
-        return "\n".join(line[:600] for line in loud[-count:])
+        return last_words(self._lines())
 
     # What it says
 
@@ -311,13 +298,16 @@ def name(process: psutil.Process) -> str:
     return ""
 
 
-def survivors(processes: list[psutil.Process], deadline: float) -> list[psutil.Process]:
-    """Those that still live at the deadline (monotonic clock); returns early when there are none."""
-    while alive := [one for one in processes if name(one)]:
-        if time.monotonic() >= deadline:
+def survivors(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still live after so long; returns early when there are none.
+
+    Counted in looks, not by the clock: while a machine gives us no turn, it gives them none to die.
+    """
+    for _ in range(round(seconds / _LOOK)):
+        if not [one for one in processes if name(one)]:
             break
-        time.sleep(0.05)
-    return alive
+        time.sleep(_LOOK)
+    return [one for one in processes if name(one)]
 
 
 def arguments(process: psutil.Process) -> str:
@@ -341,13 +331,3 @@ def can_mount() -> bool:
             return False
         subprocess.run(["umount", there], check=False)
         return True
-
-
-def _free_ports() -> tuple[int, int, int]:
-    found: list[int] = []
-    while len(found) < 3:
-        port = random.SystemRandom().choice(_PORTS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((LOOPBACK, port))
-            found += [port] if port not in found else []
-    return found[0], found[1], found[2]

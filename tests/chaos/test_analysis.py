@@ -201,3 +201,11 @@ def test_times_of_a_segment(made: Path) -> None:
 def test_a_playlist_is_divided_at_its_discontinuities() -> None:
     rows = ["#EXTINF:1,", "0.ts", "#EXTINF:1,", "1.ts", "#EXT-X-DISCONTINUITY", "#EXTINF:1,", "2.ts"]
     assert unbroken("\n".join(["#EXTM3U", *rows])) == [["0.ts", "1.ts"], ["2.ts"]]
+
+
+def test_what_ffmpeg_says_is_a_complaint_but_for_what_it_says_to_root_of_a_box(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = b"Warning: using insecure memory!\nInvalid data found\n"
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 1, b"", said))
+    assert decode(b"")[1] == ["Invalid data found"]

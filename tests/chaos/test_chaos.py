@@ -12,11 +12,11 @@ import random
 import pytest
 
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.play import Result
+from tests.chaos.result import Result
 from tests.chaos.runner import WATCHED, run, short
 from tests.chaos.viewer import available
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

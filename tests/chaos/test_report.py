@@ -14,8 +14,10 @@ import pytest
 from tests.chaos.__main__ import verdict
 from tests.chaos.clip import CODECS, RTMP
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.play import Result, moment, seen, worst_skew
+from tests.chaos.form import moment
+from tests.chaos.play import seen
 from tests.chaos.report import report, rows, table
+from tests.chaos.result import Result, worst_skew
 from tests.chaos.runner import full, short
 from tests.chaos.soak import deaths_of, growth
 from tests.chaos.stage import Stage

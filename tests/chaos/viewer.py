@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -15,7 +16,7 @@ _FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 _OPEN_SECONDS = 60.0  # until the page is there, on a busy machine
-_PLAYING_SECONDS = 30.0
+_PAST_SECONDS = 30.0  # until a player that is behind the others has come so far
 
 # Every 100 ms: does the picture move? What comes before it moved first, and after its end, is no stall.
 _SAMPLER = """() => {
@@ -55,9 +56,15 @@ class Viewer:
         """Until the page is there, or is not after too long."""
         return self._open.wait(_OPEN_SECONDS)
 
-    def wait_playing(self) -> bool:
-        """Until the picture moves, or has not for too long."""
-        return self._playing.wait(_PLAYING_SECONDS)
+    def wait_playing(self, seconds: float) -> bool:
+        """Until the picture moves, or has not for so long."""
+        return self._playing.wait(seconds)
+
+    def wait_past(self, position: float) -> None:
+        """Until the picture has come past a media time, or has not for too long."""
+        deadline = time.monotonic() + _PAST_SECONDS
+        while self.position <= position and self._thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def stop(self) -> None:
         self._over.set()

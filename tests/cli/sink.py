@@ -50,10 +50,14 @@ class Sink:
         return b"".join(self.messages)
 
     async def wait(self, what: Callable[[Sink], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not what(self):
-                self.news.clear()
-                await self.news.wait()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not what(self):
+                    self.news.clear()
+                    await self.news.wait()
+        except TimeoutError:
+            heard = f"{len(self.requests)} requests, {len(self.data)} bytes, close codes {self.codes}"
+            raise AssertionError(f"waited in vain; there were {heard}") from None
 
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         self.requests.append(request)
@@ -162,8 +166,10 @@ class Origin(Sink):
     faults: list[Fault] = field(default_factory=list)
     acks: bool = True
     ends: bool = True
+    clock: bool = False  # it answers to clocks, and says so
     broadcasts: list[Broadcast] = field(default_factory=list)
     said: list[dict[str, Any]] = field(default_factory=list)
+    clocks: list[dict[str, Any]] = field(default_factory=list)
     connections: list[ServerConnection] = field(default_factory=list)
     greeted: list[float] = field(default_factory=list)  # when each of them came
 
@@ -199,9 +205,8 @@ class Origin(Sink):
         if said["type"] == "resume":
             self._check(broadcast, said)
         epoch, offset = len(broadcast.epochs) - 1, len(broadcast.epochs[-1].data)
-        await self._say(
-            connection, "ready", broadcast=broadcast.name, epoch=epoch, offset=offset, resume_window=60
-        )
+        place = {"broadcast": broadcast.name, "epoch": epoch, "offset": offset}
+        await self._say(connection, "ready", **place, resume_window=60, clock=self.clock)
         return broadcast
 
     def _check(self, broadcast: Broadcast, said: dict[str, Any]) -> None:
@@ -219,6 +224,9 @@ class Origin(Sink):
                 self.messages.append(message)
                 broadcast.epochs[-1].feed(message)
                 received += len(message)
+            elif (said := json.loads(message))["type"] == "clock":
+                self.clocks.append(said)
+                await self._say(connection, "clock", sent=said["sent"])
             else:
                 self._text(broadcast, message)
             self.news.set()
@@ -350,8 +358,8 @@ async def ended(process: asyncio.subprocess.Process) -> Ended:
             out, err = await process.communicate()
     except TimeoutError:
         process.kill()
-        await process.communicate()
-        raise
+        _, err = await process.communicate()
+        raise AssertionError(f"it has not ended, and said {err.decode()[-2000:]}") from None
     return Ended(process.returncode, out.decode(), err.decode())
 
 

@@ -26,6 +26,7 @@ import pytest
 from ingestd import log
 from ingestd.accounts import accounts as accounts_module
 from ingestd.accounts.accounts import Accounts
+from ingestd.accounts.kind import NOTE, OTHER
 from ingestd.accounts.model import Claims, Role, Session
 from ingestd.cli import main as main_module
 from ingestd.cli import password as password_module
@@ -36,7 +37,7 @@ from ingestd.settings import Settings, keys
 from tests.support.accounts import admin_password, cheap_passwords, key_of, make_channels, token_for
 
 PASSWORD = "correct horse battery"
-PATIENCE = 30.0  # seconds
+PATIENCE = 60.0  # seconds
 PARSER = parser()
 
 T = TypeVar("T")
@@ -299,6 +300,11 @@ def test_a_channel_from_the_first_day_to_the_last(here: Installation) -> None:
         "record": False,
         "owner": "alice",
         "publishers": ["bob"],
+        "picture": False,
+        "next_at": None,
+        "next_title": "",
+        "embed_sites": [],
+        "last_live_at": None,
         "keys": [],
     }
     here.fine("channel set news --title 'Old news' --public --record --owner bob")
@@ -544,13 +550,33 @@ def test_a_directory_that_cannot_be_entered(here: Installation) -> None:
     assert "cannot be used" in said.err
 
 
-def test_a_database_that_was_new_tells_its_admin(here: Installation) -> None:
+def contents(data: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in data.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("line", ["user list", "key create demo", "secret rotate", "backup -"])
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "of an older ingestd"])
+def test_no_command_makes_a_database(here: Installation, line: str, noted: bool) -> None:
     for path in here.data.glob("ingestd.db*"):
         path.unlink()
-    said = here.fine("user list")
-    password = said.err.strip().rpartition(" ")[2]
-    assert here.authenticates("admin", password)
-    assert password not in said.out
+    if not noted:
+        (here.data / NOTE).unlink()
+    before = contents(here.data)
+    said = here.say(line)
+    assert said.code == 2 and said.out == ""
+    assert f"The database {here.data}/ingestd.db is missing" in said.err
+    assert contents(here.data) == before, "demo.key is still that of the installation"
+
+
+def test_a_command_that_does_not_see_the_address_of_the_database_says_so(here: Installation) -> None:
+    """As where it is a credential of the service's."""
+    (here.data / NOTE).write_text(OTHER)
+    before = contents(here.data)
+    for line in ("user list", "backup -"):
+        said = here.say(line)
+        assert (said.code, said.out) == (2, "")
+        assert "database.url is not set here" in said.err and "credentials" in said.err
+    assert contents(here.data) == before
 
 
 def test_nothing_but_warnings_is_logged(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

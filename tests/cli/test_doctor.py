@@ -77,6 +77,17 @@ def test_plain_marks_where_the_terminal_has_no_others(tmp_path: Path) -> None:
     assert finished.out.isascii()
 
 
+def test_an_nginx_that_runs_elsewhere_is_not_looked_for(tmp_path: Path) -> None:
+    """As in a container, in which FFmpeg is and nginx is not."""
+    elsewhere = {"INGESTD_NGINX_UPSTREAM": "127.0.0.1", "INGESTD_RTMP_HOST": "10.0.0.3"}
+    elsewhere |= {"INGESTD_NGINX_PROGRAM": "no-such-nginx", "INGESTD_NGINX_RTMP_MODULE": "/no/such/module.so"}
+    where = ("--http-port", "0", "--data-dir", str(tmp_path / "data"))
+    told = findings(ask(*where, "--json", **elsewhere))
+    assert [name for name in told if told[name]["status"] == "failed" and name != "Pages"] == []
+    assert "runs elsewhere, on 10.0.0.3" in told["nginx"]["detail"]
+    assert not [name for name in told if "module" in name or name in ("Port of HLS", "Port of RTMP")]
+
+
 def test_a_used_port_is_told_with_its_user() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]

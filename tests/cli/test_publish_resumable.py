@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
-import socket
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from ingestd.cli.publish import Options, publish
-from ingestd.publish import conversation
+from ingestd.publish import conversation, resumable
 from ingestd.publish.backlog import Bounds
 from ingestd.publish.errors import Exit
+from ingestd.publish.retry import Waits
 from tests.cli.sending import KEY, SECRETS, TOKEN, after, kinds, run, sent
-from tests.cli.sink import RECORDINGS, VP8, Fault, Origin, ended, listening, start
+from tests.cli.sink import PATIENCE, RECORDINGS, VP8, Fault, Origin, ended, listening, start
+from tests.support.held import held
 
 CLEAN = sorted(path.stem for path in RECORDINGS.glob("*.json"))
 DATA = VP8.read_bytes()
@@ -252,25 +255,38 @@ def test_it_gives_up() -> None:
     run(test())
 
 
-def test_a_server_that_is_away_is_found_within_a_second_and_a_half_of_its_return() -> None:
+def test_a_server_that_is_away_is_asked_for_once_a_second_until_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which finds it within a second of its return; nobody measures that, for machines may be busy."""
+    waits: list[float] = []
+
+    class Noted(Waits):
+        def next(self, since_loss: float, **how: Any) -> float:
+            waits.append(super().next(since_loss, **how))
+            return waits[-1]
+
+    monkeypatch.setattr(resumable, "Waits", Noted)
+
     async def test() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
         sink = Origin(faults=[Fault("cut", 50_000)])
-        handle = {"process_request": sink.answer, "subprotocols": ["ingestd.v1"], "compression": None}
-        async with serve(sink.take, "127.0.0.1", port, **handle):  # type: ignore[arg-type]
-            process = await start("publish", str(VP8), "--server", f"127.0.0.1:{port}", **SECRETS)
-            await sink.wait(lambda one: bool(one.codes))
-        await asyncio.sleep(2.5)  # several attempts fail: not waited for, for nobody is there to see them
-        seen, clock = len(sink.requests), asyncio.get_running_loop().time
-        async with serve(sink.take, "127.0.0.1", port, **handle):  # type: ignore[arg-type]
-            opened = clock()
-            await sink.wait(lambda one: len(one.requests) > seen)
-            took = clock() - opened
-            finished = await ended(process)
-        assert finished.code == Exit.SENT, finished.err
+        handle: dict[str, Any] = {"process_request": sink.answer, "subprotocols": ["ingestd.v1"]}
+        handle |= {"compression": None, "reuse_port": True}
+        with held() as port:
+            async with serve(sink.take, "127.0.0.1", port, **handle):
+                options = Options(VP8, f"127.0.0.1:{port}", KEY, TOKEN, speed=20)
+                publishing = asyncio.create_task(publish(options))
+                await sink.wait(lambda one: bool(one.codes))
+            seen, failed = len(sink.requests), len(waits)
+            async with asyncio.timeout(PATIENCE):
+                while len(waits) < failed + 4:  # noqa: ASYNC110 - nobody is there to see an attempt
+                    await asyncio.sleep(0.01)
+            assert len(sink.requests) == seen and not publishing.done()
+            async with serve(sink.take, "127.0.0.1", port, **handle):
+                await sink.wait(lambda one: len(one.requests) > seen)
+                assert await publishing is Exit.SENT
         assert sink.data == DATA
-        assert took < 1.5
+        assert max(waits) <= 1.0
 
     run(test())
 
@@ -285,7 +301,8 @@ def test_a_server_that_says_nothing(
         async with listening(Origin(faults=[Fault("mute", -1), Fault("mute", 300_000)])) as sink:
             assert await publish(Options(VP8, sink.url, KEY, TOKEN, speed=0)) is Exit.SENT
             assert sink.data == DATA
-            assert kinds(sink) == ["start", "resume", "stop"]
+            said = kinds(sink)  # more than once each, where the machine was busy for as long as that
+            assert (said[0], said[-1]) == ("start", "stop") and "resume" in said
 
     run(test())
     assert "The server says nothing any more" in capsys.readouterr().err
@@ -340,3 +357,30 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         assert "Traceback" not in finished.err
 
     run(test())
+
+
+def test_a_server_that_answers_is_told_our_clock_once_a_second_and_when_the_recording_began() -> None:
+    async def test() -> Origin:
+        async with listening(Origin(clock=True)) as sink:
+            before = time.monotonic()
+            assert await publish(Options(VP8, sink.url, KEY, TOKEN)) == Exit.SENT
+            assert before < sink.clocks[0]["sent"] < time.monotonic()
+            return sink
+
+    clocks = asyncio.run(test()).clocks
+    assert len(clocks) > 3 and "heard" not in clocks[0]
+    pairs = list(pairwise(clocks))
+    assert all(later["sent"] - one["sent"] >= 1.0 for one, later in pairs)
+    # a busy machine may hear an answer too late for the next message, and hand on late what it "records"
+    heard = [(one, later) for one, later in pairs if "heard" in later]
+    assert heard and all(one["sent"] <= later["heard"] <= later["sent"] for one, later in heard)
+    began = sorted(one["began"] for one in clocks if "began" in one)
+    assert began[-1] - began[0] < (clocks[-1]["sent"] - clocks[0]["sent"]) / 2, "that is not when it was sent"
+    if all(later["sent"] - one["sent"] < 1.6 for one, later in pairs):  # and nothing has held it up
+        assert began[0] == pytest.approx(clocks[0]["sent"], abs=1.0)
+        assert began[len(began) // 2] == pytest.approx(began[0], abs=0.3)
+
+
+def test_a_server_that_does_not_answer_is_not_told_our_clock() -> None:
+    sink, _ = after(file=VP8)
+    assert sink.clocks == []

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.clip import RTMP, clip
+from tests.support import http
 from tests.support.accounts import token_for
 from tests.support.server import PATIENCE, Server
 
@@ -19,7 +20,7 @@ _LONGEST = 600  # seconds for which anybody publishes; every test ends it before
 def administrator(server: Server) -> httpx.Client:
     """The API with an admin token."""
     token = token_for(server.data, server.channel, scope="admin")
-    return httpx.Client(
+    return http.Client(
         base_url=f"{server.http}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
     )
 
@@ -28,7 +29,7 @@ def administrator(server: Server) -> httpx.Client:
 def signed_in(server: Server, name: str, password: str) -> Iterator[httpx.Client]:
     """The API with the session of a person, as a page of ours uses it."""
     page = {"Origin": server.http, "X-Ingestd": "1"}
-    with httpx.Client(base_url=f"{server.http}/api/v1", headers=page, timeout=PATIENCE) as client:
+    with http.Client(base_url=f"{server.http}/api/v1", headers=page, timeout=PATIENCE) as client:
         good(client.post("/session", json={"name": name, "password": password}))
         yield client
 
@@ -66,6 +67,13 @@ def publishing(server: Server) -> Iterator[subprocess.Popen[bytes]]:
 def listed(server: Server) -> dict[str, Any]:
     """The channel's broadcast as soon as viewers see it."""
     return server.wait_for("a playlist", lambda one: one["hls"] is not None)
+
+
+def timeline(server: Server, broadcast: str) -> list[dict[str, Any]]:
+    """What happened to a broadcast: also the states that were over before anybody looked."""
+    with administrator(server) as admin:
+        found: list[dict[str, Any]] = good(admin.get(f"/broadcasts/{broadcast}/diagnosis"))["timeline"]
+        return found
 
 
 def going_on(server: Server, seconds: float) -> None:

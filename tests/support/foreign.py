@@ -7,33 +7,39 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from ingestd.nginx.config import NginxValues, find_rtmp_module, find_stream_module, render
-from ingestd.nginx.launch import Ports
-from ingestd.nginx.server import free_port
+from tests.support.ports import free_port
 from tests.support.server import INGESTD, PATIENCE, Server, environment, wait_for
 
 _HOST = "127.0.0.1"
-_SECRET = "the-secret-of-both-0123456789-of-32-and-more"
 
 
 @contextmanager
-def serving(**settings: object) -> Iterator[tuple[Server, psutil.Process]]:
-    """The server, and the master of its nginx. ``settings`` as for :func:`tests.support.server.running`."""
+def serving(
+    environ: Mapping[str, str] | None = None, of_nginx: Mapping[str, str] | None = None, **settings: object
+) -> Iterator[tuple[Server, psutil.Process]]:
+    """The server, and the master of its nginx. ``settings`` as for :func:`tests.support.server.running`;
+    ``environ`` what else stands in the environment of both, ``of_nginx`` when nginx was configured."""
     root = Path(tempfile.mkdtemp(prefix="ingestd-test-"))
     root.chmod(0o755)
     data, ready = root / "data", root / "ready.json"
-    http, ports = free_port(_HOST), Ports(*(free_port(_HOST) for _ in range(4)))
-    config = _write_config(data, http, ports)
-    command = [*INGESTD, "serve", "--data-dir", str(data), "--ready-file", str(ready)]
-    command += ["--http-port", str(http), "--hls-port", str(ports.hls), "--rtmp-port", str(ports.rtmp)]
-    command += ["--set", f"rtmp.internal_port={ports.internal}", "--set", "log.style=json"]
-    given = environment(settings)
+    flags = ["--data-dir", str(data), "--set", "log.style=json"]
+    ports = (
+        "--http-port=",
+        "--hls-port=",
+        "--rtmp-port=",
+        "--set=rtmp.internal_port=",
+        "--set=rtmp.relay_port=",
+    )
+    flags += [f"{flag}{free_port(_HOST)}" for flag in ports]
+    command = [*INGESTD, "serve", *flags, "--ready-file", str(ready)]
+    given = {**environment(settings), **(environ or {})}
+    config = _write_config(root, flags, {**given, **(of_nginx or {})})
     try:
         with ExitStack() as stack, (root / "log").open("wb") as log:
             path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
@@ -54,33 +60,11 @@ def serving(**settings: object) -> Iterator[tuple[Server, psutil.Process]]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _write_config(data: Path, http_port: int, ports: Ports) -> Path:
-    """Beside the secret that ``serve`` would otherwise make: it stands in the configuration."""
-    for name in ("hls/public", "hls/private", "nginx"):
-        (data / name).mkdir(parents=True)
-    module = find_rtmp_module("")
-    assert module is not None
-    http = f"{_HOST}:{http_port}"
-    values = NginxValues(
-        directory=data / "nginx",
-        hls=data / "hls",
-        rtmp_module=module,
-        rtmp_listen=f"{_HOST}:{ports.rtmp}",
-        rtmp_inner=f"{_HOST}:{free_port(_HOST)}",
-        rtmp_relay=f"{_HOST}:{ports.relay}",
-        stream_module=find_stream_module(),
-        rtmp_internal=f"{_HOST}:{ports.internal}",
-        rtmp_publishers=_HOST,
-        callbacks=f"http://{http}/internal/{_SECRET}/rtmp",
-        watch=f"http://{http}/internal/{_SECRET}/watch",
-        hls_listen=f"{_HOST}:{ports.hls}",
-        http_address=http,
-        segment_ms=1000,
-        user="user root;" if os.geteuid() == 0 else "",
-    )
-    (data / "nginx.secret").write_text(_SECRET)
-    config = data / "nginx.conf"
-    config.write_text(render(values))
+def _write_config(root: Path, flags: Sequence[str], environ: Mapping[str, str]) -> Path:
+    """As ``ingestd nginx-config`` makes it."""
+    config = root / "nginx.conf"
+    command = [*INGESTD, "nginx-config", *flags, "--out", str(config)]
+    subprocess.run(command, env=environ, check=True, timeout=PATIENCE)
     return config
 
 
@@ -88,8 +72,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM; a test that has failed may have left children of it that are stopped."""
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     for one in family:
-        if one.status() == psutil.STATUS_STOPPED:
-            one.resume()
+        with suppress(psutil.NoSuchProcess):
+            if one.status() == psutil.STATUS_STOPPED:
+                one.resume()
     process.terminate()
     try:
         process.wait(PATIENCE)

@@ -20,7 +20,7 @@ _LOOPBACK = "127.0.0.1"
 _CHUNK = 64 * 1024  # bytes that wait at most in each direction
 _TICK = 0.05  # seconds between two looks at what a throttle allows
 _CONNECT_SECONDS = 1.0
-_PATIENCE = 10.0  # seconds for the thread to do what it is told
+_PATIENCE = 60.0  # seconds for the thread to do what it is told
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST and throws away what waits
 
 
@@ -114,7 +114,7 @@ class Proxy:
         done = Event()
         with self._lock:
             self._orders.append((order, done))
-        self._mouth.send(b"!")
+            self._mouth.send(b"!")  # before the thread can obey, which may close this
         assert done.wait(_PATIENCE), "the proxy does not do as it is told"
 
     # What its thread does

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.server import Server
+from tests.support.server import PATIENCE, Server
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 STOP = 4000
@@ -35,8 +35,9 @@ def dial(server: Server, *, stream_key: str | None = None, token: str | None = N
         f"{server.ws}?{query}",
         additional_headers={"Authorization": f"Bearer {bearer}"},
         compression=None,
-        open_timeout=30,
-        close_timeout=30,
+        open_timeout=PATIENCE,
+        close_timeout=PATIENCE,
+        ping_interval=None,  # a server that reads no further for now does not answer either
         max_size=None,
     )
 

@@ -7,7 +7,6 @@ import contextlib
 import datetime
 import json
 import os
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ingestd.nginx.config import find_rtmp_module
+from tests.support.ports import free_port
 
 _CONFIG = """
 {user}
@@ -47,8 +47,7 @@ class Remote:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._config = root / "remote.conf"
         user = "user root;" if os.geteuid() == 0 else ""

@@ -36,8 +36,9 @@ class Resumable:
             additional_headers={"Authorization": f"Bearer {server.token}"},
             subprotocols=["ingestd.v1"],  # type: ignore[list-item]
             compression=None,
-            open_timeout=30,
+            open_timeout=PATIENCE,
             close_timeout=5,
+            ping_interval=None,  # a server that reads no further for now does not answer either
             max_size=None,
         ).__enter__()
         assert self._connection.subprotocol == "ingestd.v1"
@@ -89,7 +90,11 @@ class Resumable:
         """The first message of this kind that passes a test."""
         deadline = time.monotonic() + seconds
         while True:
-            message = self.hear(max(0.1, deadline - time.monotonic()))
+            try:
+                message = self.hear(max(0.1, deadline - time.monotonic()))
+            except TimeoutError:
+                said = self.statuses[-1:], self.acks[-1:], self.error
+                raise TimeoutError(f"waited {seconds:g} s in vain for {kind}; last came {said}") from None
             if message["type"] == kind and test(message):
                 return message
 
@@ -116,7 +121,7 @@ class Resumable:
     def finish(self) -> dict[str, Any]:
         """Say that the recording is complete, and wait until the server says that all of it is listed."""
         self.say("stop")
-        ended = self.until("ended")
+        ended = self.until("ended", seconds=2 * PATIENCE)  # all that waits is encoded before
         assert self.wait_closed() == 1000
         return ended
 

@@ -12,6 +12,8 @@ from contextlib import suppress
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from tests.support.server import PATIENCE
+
 _CHUNK = 128  # bytes; nobody has agreed on more
 _MEDIA = 20_000  # bytes: no answer to a command is that long
 _COMMAND, _DATA, _AUDIO, _VIDEO = 20, 18, 8, 9  # message types
@@ -20,7 +22,7 @@ _COMMAND, _DATA, _AUDIO, _VIDEO = 20, 18, 8, 9  # message types
 class RtmpPublisher:
     """A connection to ``rtmp://host:port/app``; nothing is sent before it is asked for."""
 
-    def __init__(self, url: str, patience: float = 30.0, source: str = "") -> None:
+    def __init__(self, url: str, patience: float = PATIENCE, source: str = "") -> None:
         """``source``: an address of this machine to come from."""
         parts = urlsplit(url)
         assert parts.hostname and parts.port

@@ -11,14 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import psutil
 
+from ingestd.monitor.host import FRESH
+from tests.support import http
 from tests.support.accounts import key_of, make_channels, token_for
 
 INGESTD = (sys.executable, "-m", "ingestd")
@@ -27,15 +28,19 @@ PATIENCE = 60.0  # seconds: generous, for a machine that is busy with other thin
 T = TypeVar("T")
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:
-    """What ``probe`` returns as soon as it is true; fails with ``what`` after ``seconds``."""
+def wait_for(what: str | Callable[[], str], probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:
+    """What ``probe`` returns as soon as it is true; fails with ``what`` after ``seconds``.
+
+    A function for ``what`` is asked only then: so it may tell what was seen last.
+    """
     deadline = time.monotonic() + seconds
     while True:
         found = probe()
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain for {what}")
+            words = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {seconds:g} s in vain for {words}")
         time.sleep(0.05)
 
 
@@ -64,7 +69,7 @@ class Server:
 
     def get(self, path: str, **parameters: str) -> Any:
         """JSON of an API path."""
-        return httpx.get(self.http + path, params=parameters, timeout=PATIENCE).json()
+        return http.get(self.http + path, params=parameters, timeout=PATIENCE).json()
 
     def broadcasts(self) -> list[dict[str, Any]]:
         """Open and ended ones, newest last."""
@@ -96,27 +101,56 @@ class Server:
 
     def fetch(self, path: str) -> str:
         """A playlist from nginx."""
-        answer = httpx.get(self.hls + path, timeout=PATIENCE)
+        answer = http.get(self.hls + path, timeout=PATIENCE)
         assert answer.status_code == 200, f"{path}: {answer.status_code}"
         return answer.text
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with these labels."""
+        """The sum of a metric's samples with these labels, as of a second ago at most."""
         total = 0.0
-        for line in httpx.get(f"{self.http}/metrics", timeout=PATIENCE).text.splitlines():
+        for line in http.get(f"{self.http}/metrics", timeout=PATIENCE).text.splitlines():
             sample, _, value = line.rpartition(" ")
             wanted = all(f'{key}="{text}"' in sample for key, text in labels.items())
             if sample.split("{")[0] == name and wanted:
                 total += float(value)
         return total
 
+    def metric_now(self, name: str, **labels: str) -> float:
+        """The same, but of now: what is rendered is kept for a while, and nothing tells of when it is."""
+        time.sleep(FRESH)
+        return self.metric(name, **labels)
+
     def children(self, name: str) -> list[psutil.Process]:
         """Processes below the server with that name."""
         family = psutil.Process(self.process.pid).children(recursive=True)
         return [child for child in family if _named(child, name)]
 
+    def encoder(self, broadcast: str) -> psutil.Process:
+        """The FFmpeg that encodes this broadcast, as soon as there is one: others have theirs here, too."""
+
+        def find() -> psutil.Process | None:
+            return next((one for one in self.children("ffmpeg") if f"/{broadcast}-" in argv(one)), None)
+
+        return wait_for(lambda: f"an encoder of {broadcast}; {self.logged()[-4000:]}", find)
+
+    def master(self) -> psutil.Process:
+        """That of nginx, as soon as there is one: its workers have another parent."""
+
+        def find() -> psutil.Process | None:
+            return next((one for one in self.children("nginx") if _parent(one) == self.process.pid), None)
+
+        return wait_for(lambda: f"nginx; {self.logged()[-4000:]}", find)
+
+    def kill(self, name: str) -> None:
+        """All processes below the server with that name; the first may take the others with it."""
+        for process in self.children(name):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
     def logged(self) -> str:
-        return self.log.read_text(errors="replace")
+        """Whole lines: the last may be under way."""
+        said = self.log.read_text(errors="replace")
+        return said[: said.rfind("\n") + 1]
 
 
 def environment(settings: Mapping[str, object]) -> dict[str, str]:
@@ -127,9 +161,40 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
     return found | {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
 
 
+def argv(process: psutil.Process) -> str:
+    """Its command line; nothing of one that has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def given(process: psutil.Process) -> list[str]:
+    """Its arguments and its environment; nothing of one that has ended meanwhile."""
+    try:
+        return [*process.cmdline(), *process.environ().values()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return None
+
+
 def _named(process: psutil.Process, name: str) -> bool:
     try:
         return process.name() == name
+    except psutil.NoSuchProcess:
+        return False
+
+
+def alive(process: psutil.Process) -> bool:
+    """Running: not gone, and not waiting for a PID 1 that reaps nothing."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

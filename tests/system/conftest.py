@@ -28,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server() -> Iterator[Server]:
     """A server with several channels that tests share; each test uses a channel of its own."""
     with running(
-        channels=70, ingest_idle_timeout=3, ingest_resume_window=2, ingest_max_broadcasts=70, **SMALL
+        channels=70,
+        ingest_idle_timeout=10,  # longer than a busy machine stands still now and then
+        ingest_resume_window=2,
+        ingest_max_broadcasts=70,
+        encoder_stall_timeout=30,  # nor is an encoder at fault that is slow there
+        encoder_slow_timeout=60,
+        **SMALL,
     ) as made:
         yield made

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-
 from tests.chaos.analysis import examine
 from tests.chaos.clip import Clip, clip
+from tests.support import http
 from tests.support.server import Server, wait_for
 from tests.system.conftest import SMALL
 
 SECONDS = 4  # of a clip
-WINDOW = 20  # seconds that a publisher has to come back, where no test waits for its end
+WINDOW = 60  # seconds that a publisher has to come back, where no test waits for its end
 
 NUMBERED: dict[str, Any] = SMALL | {
     "encoder_ladder": "[{height=144,bitrate=200},{height=72,bitrate=100}]",
@@ -29,7 +28,7 @@ def recording() -> Clip:
 
 def fetch(server: Server) -> Callable[[str], bytes]:
     def get(path: str) -> bytes:
-        answer = httpx.get(server.hls + path, timeout=30)
+        answer = http.get(server.hls + path, timeout=30)
         if answer.status_code != 200:
             raise OSError(f"{path}: {answer.status_code}")
         return answer.content

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -37,7 +38,9 @@ def server() -> Iterator[Server]:
     ladder = ",".join(f"{{height={height},bitrate=200}}" for height in HEIGHTS)
     share = LIMIT / len(os.sched_getaffinity(0))
     settings = NUMBERED | {"encoder_ladder": f"[{ladder}]", "ingest_max_load": share}
-    with running(channels=4, program=QUIET, ingest_idle_timeout=PATIENCE, **settings) as made:
+    # nor is anybody restarted, or dropped, because this machine is slow
+    patient: dict[str, Any] = {"ingest_idle_timeout": PATIENCE, "encoder_stall_timeout": PATIENCE}
+    with running(channels=4, program=QUIET, **settings, **patient) as made:
         yield made
 
 

@@ -53,8 +53,7 @@ def stop(master: psutil.Process) -> None:
 def test_a_hung_nginx_is_replaced_and_not_a_frame_is_lost(source: Clip, hang: float, stall: float) -> None:
     with running(nginx_hang_timeout=hang, encoder_stall_timeout=stall, **SETTINGS) as server:
         publisher, rest = go_live(server, source)
-        (master,) = (one for one in server.children("nginx") if one.ppid() == server.process.pid)
-        stop(master)
+        stop(server.master())
         publisher.send(rest, pace=source.bytes_per_second)
         publisher.finish()
         assert '"nginx_hung"' in server.logged()

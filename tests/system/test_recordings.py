@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.hls.rfc8216 import parse_media
 from tests.support.media import check_ended, decode_errors, frames
 from tests.support.publisher import RECORDINGS, dial, publish, send
-from tests.support.server import Server
+from tests.support.server import PATIENCE, Server
 
 # name: (last video time stamp in s, last end of sound in s), by ffprobe of the recording itself
 LENGTHS = {
@@ -61,7 +61,7 @@ def test_the_bad_recording_gets_a_clear_error(server: Server) -> None:
     with dial(channel) as connection:
         send(connection, [(0.0, data)])
         with pytest.raises(ConnectionClosed) as caught:
-            connection.recv(timeout=30)
+            connection.recv(timeout=PATIENCE)
     assert caught.value.rcvd is not None
     assert caught.value.rcvd.code == 4415
     assert "a part of the recording is missing" in caught.value.rcvd.reason

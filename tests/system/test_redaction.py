@@ -6,9 +6,11 @@ logs all it can. What it writes, says and shows to other users of the machine is
 
 from __future__ import annotations
 
+import io
 import re
 import secrets
 import stat
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,16 +25,19 @@ import pytest
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.sync.client import connect
 
+from tests.support import http
 from tests.support.accounts import admin_password, token_for
 from tests.support.administrator import administrator, good, listed, only_key, publishing, signed_in
+from tests.support.files import below, content
 from tests.support.publisher import blobs, dial
 from tests.support.remote import Remote
 from tests.support.rtmp import RtmpPublisher
-from tests.support.server import Server, running, wait_for
+from tests.support.server import PATIENCE, Server, running, wait_for
 from tests.system.conftest import SMALL
 
 _ENOUGH = 16  # characters of a secret by which it is known
 _JWT = "eyJ"  # how every token begins, whatever it says
+_ARCHIVED = 5  # files in the archive of a diagnosis
 _PUSHED = 20_000  # bytes that another place has got
 # what holds secrets because it has to; nobody but the server may read it
 _KEPT = ("secret", "storage.key", "demo.key", "ingestd.db", "ingestd.db-wal", "ingestd.db-shm")
@@ -101,7 +106,7 @@ def websockets(server: Server, hoard: Hoard) -> None:
 
 def shake(hoard: Hoard, ways: dict[str, Any]) -> None:
     try:
-        with connect(**ways, open_timeout=30, close_timeout=5) as connection:
+        with connect(**ways, open_timeout=PATIENCE, close_timeout=5) as connection:
             connection.close()
     except InvalidStatus as refused:
         body = (refused.response.body or b"").decode()
@@ -130,7 +135,7 @@ def viewers(server: Server, hoard: Hoard) -> None:
     """A private channel's playlists: right and wrong tokens in query, path, header and cookie."""
     path = f"/hls/{server.channel}/index.m3u8"
     good_one = hoard.known["watch token"]
-    with httpx.Client(base_url=server.hls) as client:
+    with http.Client(base_url=server.hls) as client:
         tokens = (hoard.wrong("watch token"), hoard.forged("watch token"), hoard.known["publish token"])
         for token in (good_one, *tokens):
             for target in (
@@ -158,7 +163,7 @@ def programs(server: Server, hoard: Hoard) -> None:
         hoard.wrong("admin token"),
     )
     for entry in (server.http, server.hls):
-        with httpx.Client(base_url=f"{entry}/api/v1") as client:
+        with http.Client(base_url=f"{entry}/api/v1") as client:
             for token in (forged, wrong, hoard.known["watch token"]):
                 for scheme in ("Bearer", "bearer", "Basic", "Token"):
                     header = {"Authorization": f"{scheme} {token}"}
@@ -177,7 +182,7 @@ def people(server: Server, hoard: Hoard) -> None:
     """Passwords: right, wrong, in the wrong field, and in bodies that are none."""
     page = {"Origin": server.http, "X-Ingestd": "1"}
     wrong = hoard.wrong("password")
-    with httpx.Client(base_url=f"{server.http}/api/v1", headers=page) as client:
+    with http.Client(base_url=f"{server.http}/api/v1", headers=page) as client:
         for body in (
             {"name": "admin", "password": wrong},
             {"name": wrong, "password": ""},
@@ -244,8 +249,8 @@ def callbacks(server: Server, hoard: Hoard) -> None:
     for secret in (right, wrong):
         for entry in (server.http, server.hls):
             for call in ("rtmp/publish", "rtmp/play", "rtmp/update", "rtmp/none", "watch", ""):
-                hoard.heard("callback", httpx.post(f"{entry}/internal/{secret}/{call}", data=form))
-                hoard.heard("callback", httpx.get(f"{entry}/internal/{secret}/{call}"))
+                hoard.heard("callback", http.post(f"{entry}/internal/{secret}/{call}", data=form))
+                hoard.heard("callback", http.get(f"{entry}/internal/{secret}/{call}"))
 
 
 def replaced_key(server: Server, hoard: Hoard) -> None:
@@ -286,6 +291,9 @@ def evidence() -> Iterator[Evidence]:
     hoard = Hoard()
     former = hoard.keep("former secret", secrets.token_hex(32))
     settings = SMALL | {"auth_previous_secret": former, "push_allow": '["127.0.0.1"]', "log_level": "debug"}
+    settings |= {"log_access": "true"}
+    # whoever is live stays it, though others come with good keys, and though all that follows takes its time
+    settings |= {"ingest_silent_after": 300, "ingest_idle_timeout": 300}
     with ExitStack() as stack:
         remote = stack.enter_context(remote_place())
         server = stack.enter_context(running(channels=3, **settings))
@@ -330,29 +338,42 @@ def processes(server: Server) -> str:
 
 def hls(server: Server) -> str:
     """Names and contents of all that is below hls/."""
-    return "\n".join(
-        f"{path}\n{path.read_bytes().decode('latin-1') if path.is_file() else ''}"
-        for path in (server.data / "hls").rglob("*")
-    )
+    return "\n".join(f"{path}\n{content(path)}" for path in below(server.data / "hls"))
 
 
 def kept_files(server: Server) -> str:
     """All other files of the installation, and their names, but for those that hold secrets."""
     data, found = server.data, []
     cache, config = data / "nginx" / "watch", data / "nginx" / "nginx.conf"
-    for path in data.rglob("*"):
+    for path in below(data):
         if path.is_relative_to(cache) or path.is_relative_to(data / "hls"):
             continue
         found.append(str(path))
-        if path.is_file() and path.name not in _KEPT[:3] and path != config:
-            found.append(path.read_bytes().decode("latin-1"))
+        if path.name not in _KEPT[:3] and path != config:
+            found.append(content(path))
+    return "\n".join(found)
+
+
+def diagnosis(server: Server) -> str:
+    """What an admin is told of every broadcast, and every file that can be taken away."""
+    found = []
+    with administrator(server) as admin:
+        for one in good(admin.get("/broadcasts?ended=true"))["broadcasts"]:
+            path = f"/broadcasts/{one['id']}/diagnosis"
+            found.append(admin.get(path).text)
+            archive = admin.get(f"{path}.tar.gz").content
+            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+                files = [file for member in tar if (file := tar.extractfile(member))]
+                found += [file.read().decode() for file in files]
+    assert len(found) >= 2 * (1 + _ARCHIVED), "there are two broadcasts"
     return "\n".join(found)
 
 
 PLACES: dict[str, Callable[[Evidence], str]] = {
     "the log": lambda seen: seen.server.logged(),
-    "readiness": lambda seen: httpx.get(f"{seen.server.http}/readyz").text,
-    "metrics": lambda seen: httpx.get(f"{seen.server.http}/metrics").text,
+    "diagnosis": lambda seen: diagnosis(seen.server),
+    "readiness": lambda seen: http.get(f"{seen.server.http}/readyz").text,
+    "metrics": lambda seen: http.get(f"{seen.server.http}/metrics").text,
     "answers": lambda seen: "\n".join(seen.hoard.answers.values()),
     "processes": lambda seen: seen.processes,
     "hls": lambda seen: hls(seen.server),
@@ -370,7 +391,8 @@ def test_no_secret_stands_in(evidence: Evidence, place: str) -> None:
 def test_the_log_tells_what_it_may(evidence: Evidence) -> None:
     """So that it is not clean because nothing is in it."""
     log = evidence.server.logged()
-    for event in ("publisher_refused", "rtmp_publisher_refused", "sign_in_refused", "publisher_connected"):
+    people = ("publisher_refused", "rtmp_publisher_refused", "sign_in_refused", "publisher_connected")
+    for event in (*people, "request"):
         assert f'"event": "{event}"' in log
     assert '"level": "debug"' in log
 

@@ -19,24 +19,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
 from tests.chaos.clip import RTMP, Clip, clip
-from tests.support import librtmp
+from tests.support import http, librtmp
 from tests.support.accounts import exchange_key
-from tests.support.administrator import administrator, good
+from tests.support.administrator import administrator, going_on, good
+from tests.support.files import below, content
 from tests.support.media import check_ended, decode_errors, frames
 from tests.support.rtmp import RtmpPublisher
-from tests.support.server import Server, running, wait_for
+from tests.support.server import PATIENCE, Server, running, wait_for
 from tests.system.numbered import NUMBERED, SECONDS, check_whole, received
 
-IDLE = 5  # seconds until a silent publisher is dropped
-SILENT = 2  # seconds after which a newcomer takes a channel over
+IDLE = 12  # seconds until a silent publisher is dropped
+SILENT = 3  # seconds after which a newcomer takes a channel over
 AT_A_TIME = 5  # broadcasts, each with an encoder
 WINDOW = 12  # seconds for which a broadcast waits for its publisher to come back
-LONG = 60  # seconds of a clip that nobody sends to its end
+LONG = 240  # seconds of a clip that nobody sends to its end
 STILL = 0.7  # seconds without a byte in which an encoder of 30 frames a second would have sent many
 
 
@@ -85,7 +85,7 @@ def reconnecting(command: list[str]) -> Iterator[None]:
 
 def publish(command: list[str]) -> int:
     """Its exit code."""
-    return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60).returncode
+    return subprocess.run(command, stderr=subprocess.DEVNULL, timeout=2 * PATIENCE).returncode
 
 
 def on_air(server: Server) -> dict[str, Any]:
@@ -166,23 +166,26 @@ def arguments(process: psutil.Process) -> str:
         return ""
 
 
-def two_with_one_key(server: Server) -> tuple[int, str]:
-    """The exit code of the second, and the state of the first's broadcast afterwards."""
+def two_with_one_key(server: Server) -> tuple[int, bool]:
+    """The exit code of the second, and whether the first's broadcast is live afterwards."""
     with publishing(ffmpeg(server, seconds=LONG)) as first:
         on_air(server)
         second = publish(ffmpeg(server))
         assert first.poll() is None
-        state = (server.newest() or {})["state"]
-    return second, state
+        going_on(server, 1.0)
+        live = bool(server.wait_state("live"))
+        assert first.poll() is None
+    return second, live
 
 
-def ghost(server: Server) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """The first stands still with its connection open; its successor does not have to wait for TCP."""
+def ghost(server: Server) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first stands still with its connection open; its successor does not have to wait for TCP, nor
+    until the ghost is dropped. An encoder that is not let in at once tries again."""
     with publishing(ffmpeg(server, seconds=LONG)) as first:
         before = on_air(server)
         first.send_signal(signal.SIGSTOP)
-        code = publish(ffmpeg(server))
-    return before, server.wait_state("ended", "failed"), code
+        wait_for("its successor", lambda: publish(ffmpeg(server)) == 0)
+    return before, server.wait_state("ended", "failed")
 
 
 def encoder_down(server: Server) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -195,11 +198,11 @@ def encoder_down(server: Server) -> tuple[dict[str, Any], dict[str, Any]]:
         encoder.suspend()
         until_still(server)
     with publishing(noisy) as second:
-        wait_for("the second", lambda: len(told(server, "rtmp_publisher_connected")) == 2)
+        wait_for("the second", lambda: len(told(server, "rtmp_publisher_connected")) >= 2)
         until_still(server)
         second.send_signal(signal.SIGSTOP)
         with reconnecting(noisy):
-            wait_for("the third", lambda: len(told(server, "rtmp_publisher_connected")) == 3)
+            wait_for("the third", lambda: len(told(server, "rtmp_publisher_connected")) >= 3)
             assert encoder.status() == psutil.STATUS_STOPPED
             encoder.resume()
             media = (server.newest() or {})["media_time"]
@@ -256,20 +259,20 @@ def revoked(server: Server) -> tuple[float, str]:
         on_air(server)
         exchange_key(server.data, server.channel)
         began = time.monotonic()
-        publisher.wait(30)
+        publisher.wait(PATIENCE)
         took = time.monotonic() - began
     return took, server.wait_state("interrupted", "ending", "ended")["state"]
 
 
 def silent(server: Server) -> bool:
-    with RtmpPublisher(server.rtmp) as publisher:
+    with RtmpPublisher(server.rtmp, PATIENCE) as publisher:
         publisher.publish(server.stream_key)
         return publisher.closed()
 
 
 def hevc(server: Server, sound: bool = True) -> bool:
     """Enhanced RTMP: fourCC instead of a codec's number. Whether it is thrown out."""
-    with RtmpPublisher(server.rtmp) as publisher:
+    with RtmpPublisher(server.rtmp, PATIENCE) as publisher:
         publisher.publish(server.stream_key)
         publisher.granted()
         publisher.describe(width=1280, height=720, framerate=30, videocodecid=0x68766331, audiocodecid=10)
@@ -290,7 +293,7 @@ def mute_hevc(server: Server) -> bool:
 
 def old_hevc(server: Server) -> bool:
     """The unofficial codec number that some encoders send for HEVC."""
-    with RtmpPublisher(server.rtmp) as publisher:
+    with RtmpPublisher(server.rtmp, PATIENCE) as publisher:
         publisher.publish(server.stream_key)
         publisher.granted()
         for number in range(200):
@@ -315,7 +318,7 @@ class Stage:
     channels: list[Server]
 
     def of(self, scene: Callable[[Server], Any]) -> Any:
-        return self.played[scene.__name__].result(110)
+        return self.played[scene.__name__].result(270)
 
     def on(self, scene: Callable[[Server], Any]) -> Server:
         return _channel(self.server, list(SCENES).index(scene.__name__))
@@ -394,17 +397,17 @@ def test_a_relay_that_is_killed_is_started_again(stage: Stage) -> None:
 
 
 def test_a_second_publisher_is_refused_and_the_first_goes_on(stage: Stage) -> None:
-    code, state = stage.of(two_with_one_key)
+    code, live = stage.of(two_with_one_key)
     assert code != 0
-    assert state == "live"
+    assert live
     assert dropped(stage.on(two_with_one_key)) == ["already_live"]
 
 
 def test_a_ghost_does_not_block_its_successor(stage: Stage) -> None:
-    before, after, code = stage.of(ghost)
-    assert code == 0
+    before, after = stage.of(ghost)
     assert after["id"] == before["id"]
     assert after["state"] == "ended"
+    assert "nothing_received" not in dropped(stage.on(ghost))
 
 
 def test_no_ghost_blocks_its_successor_while_the_encoder_is_down(stage: Stage) -> None:
@@ -440,7 +443,7 @@ def test_rtmpdump_gets_nothing_of_a_stream_that_is_live(stage: Stage) -> None:
 
 def test_who_publishes_with_a_key_that_is_taken_back_is_thrown_out(stage: Stage) -> None:
     took, state = stage.of(revoked)
-    assert took < 15  # a second, on a machine that has nothing else to do
+    assert took < 30  # a second, on a machine that has nothing else to do
     assert state in ("interrupted", "ending", "ended")
     assert dropped(stage.on(revoked)) == ["not_allowed"]
 
@@ -481,7 +484,7 @@ def test_nobody_plays(stage: Stage, name: str) -> None:
 def test_garbage_harms_nobody(stage: Stage) -> None:
     with RtmpPublisher(stage.server.rtmp) as garbage:
         garbage.socket.sendall(b"\x03" + os.urandom(1 << 16))
-        assert httpx.get(f"{stage.server.hls}/healthz").status_code == 200
+        assert http.get(f"{stage.server.hls}/healthz").status_code == 200
 
 
 def test_the_callbacks_are_for_nginx_alone(stage: Stage) -> None:
@@ -491,10 +494,10 @@ def test_the_callbacks_are_for_nginx_alone(stage: Stage) -> None:
     assert found
     play = f"{found[1]}/update"
     form = {"call": "update_publish", "clientid": "0", "name": stage.server.stream_key}
-    assert httpx.post(stage.server.http + play, data=form).json()["error"]["code"] == "not_found"
-    assert httpx.post(stage.server.http + "/internal/guess/rtmp/play").status_code == 404
+    assert http.post(stage.server.http + play, data=form).json()["error"]["code"] == "not_found"
+    assert http.post(stage.server.http + "/internal/guess/rtmp/play").status_code == 404
     for entry in ("/", "//", "/%69nternal/../"):
-        answer = httpx.post(stage.server.hls + entry + play[1:], data=form)
+        answer = http.post(stage.server.hls + entry + play[1:], data=form)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html")
 
 
@@ -506,8 +509,7 @@ def test_a_stream_key_is_written_nowhere(stage: Stage) -> None:
     text = stage.server.logged() + "".join(
         arguments(child) for child in psutil.Process(stage.server.process.pid).children(recursive=True)
     )
-    text += "".join(str(path) for path in stage.server.data.rglob("*"))
+    text += "".join(str(path) for path in below(stage.server.data))
     for where in ("nginx", "hls", "journal", "scratch"):
-        files = (path for path in (stage.server.data / where).rglob("*") if path.is_file())
-        text += "".join(path.read_bytes().decode("latin-1") for path in files)
+        text += "".join(content(path) for path in below(stage.server.data / where))
     assert [key for key in keys if key in text] == []

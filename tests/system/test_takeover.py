@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.chaos.clip import Clip
 from tests.support.resumable import Resumable, refused
-from tests.support.server import Server, running, wait_for
+from tests.support.server import PATIENCE, Server, running, wait_for
 from tests.system.numbered import (
     NUMBERED,
     WINDOW,
@@ -25,10 +25,14 @@ from tests.system.numbered import (
     wait_received,
 )
 
+SILENT = 3  # seconds
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with running(channels=16, ingest_resume_window=WINDOW, **NUMBERED) as made:
+    """Nobody loses anything for being silent."""
+    settings = NUMBERED | dict.fromkeys(("ingest_idle_timeout", "ingest_silent_after"), 2 * PATIENCE)
+    with running(channels=16, ingest_resume_window=WINDOW, **settings) as made:
         yield made
 
 
@@ -67,9 +71,10 @@ def test_two_resumes_at_once_leave_one_winner(server: Server, source: Clip) -> N
 
     def come_back() -> None:
         client = Resumable(channel)
-        together.wait(30)
+        together.wait(PATIENCE)
         with suppress(ConnectionClosed):
             client.say("resume", broadcast=first.broadcast, epoch=0)
+            together.wait(PATIENCE)  # nobody is done before all have asked
             client.wait_ready()
             client.send(data[client.offset :])
             client.say("stop")
@@ -79,7 +84,7 @@ def test_two_resumes_at_once_leave_one_winner(server: Server, source: Clip) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(2 * PATIENCE)
     assert sorted(codes) == [1000, 4409, 4409, 4409]
     check_whole(channel, first.broadcast, 0, source.frames)
 
@@ -106,23 +111,24 @@ def test_a_live_channel_is_taken_over_only_by_one_who_says_so(server: Server, so
     wait_for("the end of the old one", lambda: state(channel, first.broadcast) == "ended")
 
 
-def test_a_silent_connection_loses_its_channel_to_whoever_comes(server: Server, source: Clip) -> None:
-    channel, data = server.on("demo10"), source.path.read_bytes()
-    silent = Resumable.start(channel)
-    silent.send(data[:30000])
+def test_a_silent_connection_loses_its_channel_to_whoever_comes(source: Clip) -> None:
+    data = source.path.read_bytes()
+    with running(ingest_silent_after=SILENT, ingest_idle_timeout=2 * PATIENCE, **NUMBERED) as server:
+        silent = Resumable.start(server)
+        alive = time.monotonic()
+        silent.send(data[:30000])
 
-    def take() -> Resumable | None:
-        with suppress(ConnectionClosed):
-            return Resumable.start(channel)
-        return None
+        def take() -> Resumable | None:
+            with suppress(ConnectionClosed):
+                return Resumable.start(server)
+            return None
 
-    began = time.monotonic()
-    newcomer = wait_for("the channel", take)
-    assert time.monotonic() - began > 1.5  # not at once: it was only just alive
-    assert silent.wait_closed() == 4409
-    newcomer.send(data)
-    newcomer.finish()
-    check_whole(channel, newcomer.broadcast, 0, source.frames)
+        newcomer = wait_for("the channel", take)
+        assert time.monotonic() - alive > SILENT  # not at once: it was only just alive
+        assert silent.wait_closed() == 4409
+        newcomer.send(data)
+        newcomer.finish()
+        check_whole(server, newcomer.broadcast, 0, source.frames)
 
 
 def test_an_interrupted_broadcast_ends_when_another_one_starts(server: Server, source: Clip) -> None:

@@ -27,13 +27,16 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from ingestd.nginx.certificate import Certificate
-from ingestd.nginx.server import free_port, worker_group
+from ingestd.nginx.server import worker_group
+from tests.support import http
 from tests.support.administrator import administrator, going_on, good, publishing
 from tests.support.authority import Authority
+from tests.support.foreign import serving
 from tests.support.front import HOST, Front, front
+from tests.support.ports import free_port
 from tests.support.publisher import RECORDINGS
 from tests.support.rtmp import RtmpPublisher
-from tests.support.server import PATIENCE, Server, running, wait_for
+from tests.support.server import INGESTD, PATIENCE, Server, argv, environment, running, wait_for
 from tests.system.conftest import SMALL
 
 ELSEWHERE = "127.0.0.3"  # an address of this machine that nothing else comes from
@@ -73,6 +76,15 @@ def port(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
+def trusting(entry: str, authority: Authority) -> httpx.Client:
+    return httpx.Client(base_url=entry, verify=authority.trusting(), timeout=PATIENCE)
+
+
+def workers(master: psutil.Process) -> list[psutil.Process]:
+    """Those that serve. (Another child, which reads the cache, ends a minute after the start.)"""
+    return [one for one in master.children() if "worker process" in argv(one)]
+
+
 def serial(address: str, trust: ssl.SSLContext) -> int:
     """Of the certificate that is shown now."""
     with (
@@ -85,25 +97,24 @@ def serial(address: str, trust: ssl.SSLContext) -> int:
 
 
 def test_the_port_speaks_https_and_says_so_for_good(nginx: Front, authority: Authority) -> None:
-    with httpx.Client(base_url=f"https://{nginx.authority}", verify=authority.trusting()) as client:
+    with trusting(f"https://{nginx.authority}", authority) as client:
         answer = client.get("/hls/demo/index.m3u8")
         assert (answer.status_code, answer.text) == (200, "#EXTM3U")
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
-        client.get("/anything")
-        assert nginx.behind.asked[-1]["x-forwarded-proto"] == "https"
+        client.get("/anything-by-https")
+        (asked,) = (one for one in nginx.behind.asked if one[":path"] == "/anything-by-https")
+        assert asked["x-forwarded-proto"] == "https"
 
 
 def test_plain_http_on_that_port_is_sent_to_https(nginx: Front) -> None:
-    answer = httpx.get(f"http://{nginx.authority}/watch/demo?a=b%20c", verify=False)
+    answer = http.get(f"http://{nginx.authority}/watch/demo?a=b%20c")
     assert answer.status_code == 301
     assert answer.headers["location"] == f"https://{nginx.authority}/watch/demo?a=b%20c"
     assert "strict-transport-security" not in answer.headers
 
 
 def test_plain_http_on_a_port_of_its_own_is_sent_to_https(nginx: Front) -> None:
-    answer = httpx.post(
-        f"http://{nginx.values.redirect_listen}/watch/demo?a=b%20c", headers={"Host": "tv:80"}
-    )
+    answer = http.post(f"http://{nginx.values.redirect_listen}/watch/demo?a=b%20c", headers={"Host": "tv:80"})
     assert answer.status_code == 308
     assert answer.headers["location"] == "https://tv/watch/demo?a=b%20c"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -118,11 +129,11 @@ def test_nginxs_own_pages_are_as_safe_as_others(nginx: Front, authority: Authori
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
         "strict-transport-security": "max-age=31536000",
     }
-    with httpx.Client(base_url=f"https://{nginx.authority}", verify=authority.trusting()) as client:
+    with trusting(f"https://{nginx.authority}", authority) as client:
         for path, status in (("/hls/", 404), ("/metrics", 404), ("/internal/x", 404)):
             answer = client.get(path)
             assert (answer.status_code, {name: answer.headers.get(name) for name in safe}) == (status, safe)
-        large = client.post("/sign-in", content=b"x" * (1 << 21))
+        large = client.post("/sign-in", content=b"x" * (1 << 22))
         assert (large.status_code, {name: large.headers.get(name) for name in safe}) == (413, safe)
         nginx.behind.headers = safe | {"content-security-policy": "default-src 'self'"}
         answer = client.get("/anything")
@@ -176,7 +187,8 @@ def test_a_renewed_certificate_is_shown_and_a_live_broadcast_goes_on(
     assert nginx.process and nginx.values.certificate
     trust, made = authority.trusting(), keeper(files, nginx.values.certificate)
     made.take()
-    workers = psutil.Process(nginx.process.pid).children()
+    master = psutil.Process(nginx.process.pid)
+    before = wait_for("a worker", lambda: workers(master))
     with pushing(nginx) as directory:
         wait_for("segments", lambda: (directory / "1.ts").exists())
 
@@ -193,7 +205,7 @@ def test_a_renewed_certificate_is_shown_and_a_live_broadcast_goes_on(
         wait_for("more segments", lambda: (directory / f"{newest + 2}.ts").exists())
     listed = (directory / "index.m3u8").read_text()
     assert listed.count("#EXT-X-DISCONTINUITY") == 1, "nginx-rtmp's own, before the first segment"
-    assert psutil.Process(nginx.process.pid).children() == workers
+    assert workers(master) == before
 
 
 @contextlib.contextmanager
@@ -241,6 +253,7 @@ def public(files: tuple[Path, Path]) -> Iterator[Server]:
     tls = {"http_tls_certificate": files[0], "http_tls_key": files[1]}
     rtmps = {"rtmp_tls_port": free_port("0.0.0.0"), "rtmp_port": free_port("0.0.0.0")}
     settings = {**SMALL, **tls, **rtmps, "http_bind": "0.0.0.0", "ingest_resume_window": 1}
+    settings |= {"ingest_idle_timeout": PATIENCE}
     with running(**settings) as made:
         assert made.hls.startswith("https://")
         yield made
@@ -254,10 +267,16 @@ def reaches(host: str, number: int) -> bool:
     return True
 
 
+def printed(server: Server) -> str:
+    """What it says once it is ready, to the last line."""
+    file = server.log.parent / "printed"
+    wait_for("its welcome", lambda: "Ctrl-C" in file.read_text())
+    return file.read_text()
+
+
 def sign_in(server: Server, client: httpx.Client) -> httpx.Response:
-    printed = (server.log.parent / "printed").read_text()
-    found = re.search(r"as admin, password (\S+)", printed)
-    assert found, printed
+    found = re.search(r"as admin, password (\S+)", printed(server))
+    assert found, printed(server)
     page = {"Origin": server.hls, "X-Ingestd": "1"}
     body = {"name": "admin", "password": found[1]}
     return client.post("/api/v1/session", json=body, headers=page)
@@ -266,7 +285,7 @@ def sign_in(server: Server, client: httpx.Client) -> httpx.Response:
 def test_a_stranger_signs_in_by_https_and_is_told_where_to_publish(
     public: Server, authority: Authority
 ) -> None:
-    with httpx.Client(base_url=public.hls, verify=authority.trusting()) as client:
+    with trusting(public.hls, authority) as client:
         answer = sign_in(public, client)
         good(answer)
         cookie = answer.headers["set-cookie"].lower()
@@ -275,9 +294,7 @@ def test_a_stranger_signs_in_by_https_and_is_told_where_to_publish(
         assert good(client.get("/api/v1/session"))["user"]["name"] == "admin"
         told = good(client.get("/api/v1/channels/demo"))["rtmp"]
     assert told == {"host": None, "port": port(public.rtmp[:-5]), "tls_port": told["tls_port"], "local": True}
-    assert (
-        f"OBS       rtmps://{HOST}:{told['tls_port']}/live\n" in (public.log.parent / "printed").read_text()
-    )
+    assert f"OBS       rtmps://{HOST}:{told['tls_port']}/live\n" in printed(public)
 
 
 def test_with_a_certificate_nothing_is_public_without_it(public: Server) -> None:
@@ -303,7 +320,8 @@ def test_a_recording_is_published_by_wss(
     ended = subprocess.run([*command, "--speed", "5"], env=given, capture_output=True, timeout=PATIENCE)
     assert ended.returncode == 0, ended.stderr.decode()
     playlist = public.wait_state("ended")["hls"]
-    assert httpx.get(public.hls + playlist, verify=authority.trusting()).text.startswith("#EXTM3U")
+    with trusting(public.hls, authority) as client:
+        assert client.get(playlist).text.startswith("#EXTM3U")
 
 
 @pytest.mark.parametrize(
@@ -320,6 +338,8 @@ def test_a_page_of_another_site_publishes_nothing_by_wss(
         connect(address, additional_headers=bearer, ssl=authority.trusting(), open_timeout=PATIENCE),
     ):
         pass
+    if taken:  # the next one is refused as long as it has the channel
+        wait_for("the channel to be let go", lambda: public.metric_now("ingestd_publishers") == 0)
 
 
 def test_a_broadcast_by_rtmps_goes_on_while_the_certificate_is_renewed(
@@ -333,6 +353,42 @@ def test_a_broadcast_by_rtmps_goes_on_while_the_certificate_is_renewed(
             shown = "the new certificate"
             wait_for(shown, lambda at=address: serial(at, authority.trusting()) == new)  # type: ignore[misc]
         going_on(public, 2.0)
-        now = public.newest()
-        assert now and (now["id"], now["state"]) == (began["id"], "live")
+        assert public.wait_state("live")["id"] == began["id"]
     public.wait_state("ended")
+
+
+def test_serve_beside_an_nginx_with_a_certificate_is_on_loopback_alone(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    ready = tmp_path / "ready.json"
+    ports = ("--http-port", "--hls-port", "--rtmp-port", "--set=rtmp.internal_port")
+    flags = [f"{flag}={free_port(HOST)}" for flag in ports]
+    flags += [f"--set=http.tls_certificate={files[0]}", f"--set=http.tls_key={files[1]}"]
+    flags += ["--bind", "0.0.0.0", "--data-dir", str(tmp_path / "data"), "--ready-file", str(ready)]
+    with (tmp_path / "log").open("wb") as log:
+        daemon = subprocess.Popen([*INGESTD, "serve", *flags], env=environment({}), stdout=log, stderr=log)
+        try:
+            wait_for("the daemon", lambda: ready.exists() or daemon.poll() is not None)
+            assert daemon.poll() is None, (tmp_path / "log").read_text()
+            found = psutil.Process(daemon.pid).net_connections("tcp")
+            listening = {one.laddr.ip for one in found if one.status == psutil.CONN_LISTEN}
+        finally:
+            daemon.terminate()
+            daemon.wait(PATIENCE)
+    assert listening == {HOST}
+
+
+def test_serve_hands_a_renewed_certificate_to_an_nginx_of_somebody_else(
+    authority: Authority, files: tuple[Path, Path]
+) -> None:
+    trust = authority.trusting()
+    with serving(http_tls_certificate=files[0], http_tls_key=files[1], **SMALL) as (server, nginx):
+        assert server.hls.startswith("https://")
+        address = server.hls.removeprefix("https://")
+        before = wait_for("a worker", lambda: workers(nginx))
+        new = authority.issue(*files)
+        wait_for("the new certificate", lambda: serial(address, trust) == new)
+        assert workers(nginx) == before
+        wait_for("its welcome", lambda: f"ingestd is ready: {server.hls}/" in server.logged())
+        with administrator(server) as admin:
+            assert good(admin.get("/channels/demo"))["rtmp"]["local"] is True

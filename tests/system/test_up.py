@@ -15,13 +15,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
+from tests.support import http
 from tests.support.foreign import serving
 from tests.support.publisher import blobs, dial, publish, send
-from tests.support.server import PATIENCE, Server, running, wait_for
+from tests.support.server import PATIENCE, Server, alive, environment, running, wait_for
 from tests.system.conftest import SMALL
 
 CLIP = "vp8-opus_ts250_kf2000.webm"
@@ -53,15 +53,19 @@ def test_the_ready_file_says_everything_and_is_private() -> None:
         assert facts["rtmp"].endswith("/live")
         assert facts["channel"] == "demo"
         for entry in (facts["http"], facts["hls"]):
-            assert httpx.get(f"{entry}/healthz").json() == {"status": "ok"}
+            assert http.get(f"{entry}/healthz").json() == {"status": "ok"}
         for name in ("secret", "storage.key", "demo.key", "ingestd.db"):
             assert stat.S_IMODE((server.data / name).stat().st_mode) == 0o600
 
 
 def test_the_printed_link_carries_the_secret_in_its_fragment_only() -> None:
     with running(**SMALL) as server:
-        printed = (server.data.parent / "printed").read_text()
-        link = next(word for word in printed.split() if "/broadcast#" in word)
+        printed = server.data.parent / "printed"  # when it is ready, and so has said that it is
+
+        def links() -> list[str]:
+            return [word for word in printed.read_text().split() if "/broadcast#" in word]
+
+        link, *_ = wait_for("the link", links)
         address, _, fragment = link.partition("#")
         assert server.stream_key in fragment
         assert "token=ey" in fragment
@@ -84,7 +88,7 @@ def test_a_second_start_has_the_same_key_and_goes_on_with_what_was_left_open(pla
         assert second.stream_key == key
         found = second.newest()
         assert found and found["state"] in ("interrupted", "ending", "ended")
-        assert httpx.get(f"{second.hls}/hls/demo/{live['id']}/360p.m3u8").status_code == 200
+        assert http.get(f"{second.hls}/hls/demo/{live['id']}/360p.m3u8").status_code == 200
         assert second.wait_state("ended")["id"] == live["id"]
         assert "ENDLIST" in playlist.read_text()
     assert not list((data / "journal").iterdir())
@@ -104,14 +108,14 @@ def _using(directory: Path) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_every_child_while_live(number: int) -> None:
-    with running(**SMALL) as server, dial(server) as connection:
+    with running(ingest_idle_timeout=PATIENCE, **SMALL) as server, dial(server) as connection:
         send(connection, [(0.0, blob) for _, blob in blobs(CLIP)])
         live = server.wait_for("a playlist", lambda one: one["hls"] is not None)
         family = psutil.Process(server.process.pid).children(recursive=True)
-        assert {"ffmpeg", "nginx"} <= {process.name() for process in family}
+        assert server.children("ffmpeg") and server.children("nginx")
         server.process.send_signal(number)
         assert server.process.wait(PATIENCE) == 0
-        assert not [process for process in family if process.is_running()]
+        wait_for("its children to die", lambda: not [process for process in family if alive(process)])
         directory = server.data / "hls" / "public" / "demo" / live["id"]
         assert not any("ENDLIST" in path.read_text() for path in directory.glob("*p.m3u8"))
         with pytest.raises(Exception, match="1012"):
@@ -129,13 +133,18 @@ def test_it_runs_as_an_ordinary_user(place: Path) -> None:
             pytest.skip(f"{needed} is not reachable for an ordinary user on this machine")
     command = [str(interpreter), "-m", "ingestd", "up", "--data-dir", str(place / "data")]
     command += ["--http-port", "0", "--hls-port", "0", "--rtmp-port", "0", "--ready-file", str(ready)]
-    settings = {f"INGESTD_{key.upper()}": str(value) for key, value in SMALL.items()}
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
-            command, user=nobody.pw_uid, group=nobody.pw_gid, env=os.environ | settings, stderr=log, cwd=place
+            command,
+            user=nobody.pw_uid,
+            group=nobody.pw_gid,
+            env=environment(SMALL),
+            stderr=log,
+            cwd=place,
         )
     try:
-        wait_for("the server", ready.exists)
+        wait_for("the server", lambda: ready.exists() or process.poll() is not None)
+        assert process.poll() is None, (place / "log").read_text()
         facts = json.loads(ready.read_text())
         facts.pop("pid")
         server = Server(process, place / "data", place / "log", **facts)

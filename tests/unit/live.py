@@ -21,7 +21,7 @@ from tests.unit.nginx_output import R360, R720
 INIT = init()  # of a recording
 BLOCK = cluster(0, sb(1, 0, key=True))
 HALF = INIT + BLOCK[:50]  # with half a block, so that there is no media yet
-LIMITS = Limits(broadcasts=8, free_disk=0, keep_ended=3600.0, silent_after=3.0)
+LIMITS = Limits(broadcasts=8, free_disk=0, keep_ended=3600.0, silent_after=60.0)
 
 
 def terms(root: Path, **changes: Any) -> Terms:

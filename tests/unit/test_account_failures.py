@@ -97,3 +97,15 @@ def test_no_account_has_the_name_of_an_address_or_a_long_one(account: str, addre
     assert by_account(account) != by_address(address)
     assert max(len(by_account(account * 99)), len(by_address(address * 99))) < 80
     assert by_account("192.0.2.1") != by_address("192.0.2.1")
+
+
+def test_another_limit_counts_from_now_on_and_for_what_is_remembered() -> None:
+    failures = Failures(3)
+    for now in range(3):
+        failures.failed(float(now), "a")
+    failures.limit(4)
+    assert failures.allowed(3.0, "a") == 0
+    failures.failed(3.0, "a")
+    assert failures.allowed(4.0, "a") > 0
+    failures.limit(1)
+    assert failures.allowed(4.0, "a") == 59.0  # from the last

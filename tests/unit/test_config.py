@@ -37,13 +37,14 @@ TLS: dict[str, Any] = {
     "redirect_listen": "127.0.0.1:18940",
     "redirect_port": ":18080",
 }
+MONITORED = {"viewers": "127.0.0.1:4001", "viewers_tag": "tag", "stat_listen": "127.0.0.1:18938"}
 
 
 def changed(field: str, value: Any) -> NginxValues:
-    return replace(VALUES, **TLS | {field: value})
+    return replace(VALUES, **TLS | MONITORED | {field: value})
 
 
-@pytest.mark.parametrize("more", [{}, TLS])
+@pytest.mark.parametrize("more", [{}, TLS, MONITORED])
 def test_every_name_of_the_template_is_filled_in(more: dict[str, Any]) -> None:
     text = render(replace(VALUES, **more))
     assert "{{" not in text
@@ -78,7 +79,7 @@ def test_a_path_with_other_letters_is_taken() -> None:
 
 @pytest.mark.skipif(MODULE is None, reason="nginx's rtmp module is not installed")
 @pytest.mark.parametrize("listen", ["127.0.0.1:18080", "[::1]:18080"], ids=["ipv4", "ipv6"])
-@pytest.mark.parametrize("more", [{}, TLS], ids=["plain", "tls"])
+@pytest.mark.parametrize("more", [{}, TLS, MONITORED], ids=["plain", "tls", "monitored"])
 def test_nginx_takes_the_configuration(tmp_path: Path, listen: str, more: dict[str, Any]) -> None:
     assert MODULE is not None
     directory, hls = tmp_path / "nginx", tmp_path / "hls"
@@ -100,7 +101,7 @@ def test_nginx_takes_the_configuration(tmp_path: Path, listen: str, more: dict[s
     ended = subprocess.run(
         ["nginx", "-t", "-q", "-c", str(config), "-p", str(directory)],
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     # an ordinary user's limit of descriptors, which ingestd raises for its nginx, is none of this test

@@ -1125,3 +1125,31 @@ def test_any_story_goes_on_after_a_restart_as_the_rfc_allows(
         live.look()
         live.check()
         live.journal.close()
+
+
+def test_what_is_fresh_is_told_once_where_it_begins_and_since_when_it_could_be_listed(live: Live) -> None:
+    live.epoch(R720, R360)
+    live.play(1.0)
+    live.streams["720p"].cut(1.0)
+    live.now = 1.5
+    live.collect()
+    assert live.delivery.take_fresh() == [(0.0, 1.0)]
+    live.streams["360p"].cut(1.0)
+    (live.streams["360p"].directory / "index.m3u8").touch()  # it is closed now, the other one was before
+    live.now = 2.0
+    live.collect()
+    ((begins, closed),) = live.delivery.take_fresh()
+    assert begins == 1.0
+    assert closed == pytest.approx(2.0, abs=0.4)
+    assert live.delivery.take_fresh() == []
+
+
+def test_bytes_by_rendition_and_discontinuities_are_counted(live: Live) -> None:
+    live.epoch(R720, R360)
+    live.play(1.0, 1.0)
+    assert live.delivery.discontinuities == 0
+    live.restart()
+    live.play(1.0)
+    assert live.delivery.sizes == {"720p": 6000, "360p": 6000}
+    assert live.delivery.size == 12_000
+    assert live.delivery.discontinuities == 2

@@ -17,6 +17,7 @@ from ingestd.publish.dialogue import (
     STOP,
     Ack,
     Circumstances,
+    Clock,
     Ended,
     Error,
     Heard,
@@ -24,6 +25,7 @@ from ingestd.publish.dialogue import (
     Status,
     Then,
     begin,
+    clock,
     ended,
     heard,
     judge,
@@ -114,6 +116,10 @@ NO_SECONDS: list[object] = [math.nan, math.inf, -math.inf, HUGE, -HUGE, "soon", 
         (ACK | {"offset": HUGE}, Ack(1, HUGE, 2.5)),
         ({"type": "status", "state": "live", "message": "On air."}, Status("live", "On air.")),
         ({"type": "status"}, Status("", "")),
+        (READY | {"clock": True}, Ready("66aa", 1, 70, 30.0, clock=True)),
+        (READY | {"clock": "yes"}, Ready("66aa", 1, 70, 30.0)),
+        ({"type": "clock", "sent": 1.5}, Clock(1.5)),
+        ({"type": "clock"}, Clock()),
         ({"type": "ended"}, Ended()),
         ({"type": "error", "code": "already_live", "message": "No."}, Error("already_live", "No.")),
         ({"type": "error"}, Error("", "")),
@@ -158,7 +164,7 @@ values = st.recursive(
     max_leaves=6,
 )
 FIELDS = ("type", "broadcast", "epoch", "offset", "resume_window", "media_time")
-KINDS = ("ready", "ack", "status", "ended", "error")
+KINDS = ("ready", "ack", "status", "clock", "ended", "error")
 odd = st.sampled_from([HUGE, -HUGE, math.nan, math.inf, -1, 1.5, True, *KINDS]) | values
 messages = st.builds(
     lambda sound, fields: sound | fields,
@@ -315,3 +321,8 @@ def test_no_end_is_a_good_one_before_all_is_delivered(
 def test_an_end_that_the_server_announced(now: Circumstances, stopped: bool, then: Then, exit: Exit) -> None:
     found = ended(now, stopped=stopped)
     assert (found.then, found.failure.exit) == (then, exit)
+
+
+def test_what_is_said_of_our_clock() -> None:
+    assert json.loads(clock(7.5, 6.5, -1.0)) == {"type": "clock", "sent": 7.5, "heard": 6.5, "began": -1.0}
+    assert json.loads(clock(7.5, None, None)) == {"type": "clock", "sent": 7.5}

@@ -6,7 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from ingestd.broadcast.epoch import Bounds, Epoch
+from ingestd.broadcast.latency import Latency
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import EpochRow
@@ -285,3 +288,38 @@ def test_a_rendition_that_the_journal_does_not_know_begins_where_the_others_are(
 def test_an_epoch_of_which_nothing_stands_in_the_playlist_begins_at_its_start() -> None:
     one = restored(kept(commits={}))
     assert (one.commits, one.lag) == ({"720p": 5.0, "360p": 5.0}, 0.0)
+
+
+def test_the_way_of_a_fragment_is_timed_from_its_arrival_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, latency = epoch(), Latency()
+    clock = iter((10.0, 10.5, 11.0))
+    monkeypatch.setattr("ingestd.broadcast.epoch.time.monotonic", lambda: next(clock))
+    put(one, 0.0, 1.0)
+    one.changed.clear()
+    one.fed_to(2)
+    assert (one.fed, one.changed.is_set()) == (2, True)
+    one.trace.listed(0.0, closed=12.0, now=12.5, latency=latency)
+    totals = {step.value: found.total for step, found in latency.steps.items()}
+    assert (totals["received_to_encoder"], totals["encoder_to_segment"]) == (1.0, 1.0)
+    assert totals["received_to_playlist"] == 2.5
+
+
+def test_what_its_publisher_still_has_to_keep_is_what_the_buffer_holds() -> None:
+    one = epoch()
+    assert one.buffer.seconds == 0.0
+    put(one, 0.0, 2.0, 4.0)
+    assert one.buffer.seconds == 5.0
+    one.commit_to({"720p": 3.0, "360p": 3.0})
+    assert (one.buffer.seconds, one.lag) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(("held", "ahead"), [(1 << 20, 3000), (3000, 1 << 20)])
+def test_it_is_full_as_long_as_nothing_more_is_read_and_to_ask_costs_nothing(held: int, ahead: int) -> None:
+    one = epoch(held=held, ahead=ahead)
+    put(one, 0.0, 1.0)
+    assert (one.full, one.has_room()) == (False, True)
+    put(one, 2.0)
+    assert (one.full, one.has_room()) == (True, False)
+    one.fed_to(1)
+    assert not one.full
+    assert one.buffer.given_up == 0

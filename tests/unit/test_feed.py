@@ -1,185 +1,238 @@
-"""From the replay buffer into a real pipe."""
+"""What changes, made into text once and told to everybody."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ingestd.broadcast.replay import ReplayBuffer
-from ingestd.container.model import Fragment, InitSegment
-from ingestd.encoder.feed import Feed
+from ingestd.broadcast.broadcast import Broadcast
+from ingestd.broadcast.registry import Broadcasts
+from ingestd.errors import Code, Refused
+from ingestd.web import feed as module
+from ingestd.web.feed import Feed, News, Reading
+from ingestd.web.views import broadcast_view
+from tests.unit.live import running
 
-INIT = InitSegment(b"<init>", "matroska", ())
-LARGE = 1 << 20  # bytes: more than the pipe takes at once
-
-
-@pytest.fixture(autouse=True)
-def no_descriptor_is_left() -> Iterator[None]:
-    before = set(os.listdir("/proc/self/fd"))
-    yield
-    assert set(os.listdir("/proc/self/fd")) <= before
+PATIENCE = 60.0  # seconds
 
 
-def buffer(*pieces: bytes, complete: bool = True, prefix: bytes = b"") -> ReplayBuffer:
-    made = ReplayBuffer(1 << 30)
-    for number, piece in enumerate(pieces):
-        put(made, piece, starts=number == 0, prefix=prefix)
-    made.complete = complete
-    return made
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each broadcast was made into JSON."""
+    counts = Counter[str]()
+
+    def counted(one: Broadcast) -> dict[str, Any]:
+        counts[one.id] += 1
+        return broadcast_view(one)
+
+    monkeypatch.setattr(module, "broadcast_view", counted)
+    return counts
 
 
-def put(to: ReplayBuffer, piece: bytes, *, starts: bool = False, prefix: bytes = b"") -> None:
-    to.append(Fragment(0, memoryview(piece), 0.0, 0.0, starts, prefix))
-
-
-class Reader:
-    """The encoder's end of the pipe."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._file = os.fdopen(os.dup(feed.read_end), "rb", buffering=0)
-        os.set_blocking(self._file.fileno(), False)
-        feed.close_read_end()
-
-    def now(self) -> bytes | None:
-        """What is there at this moment; None: nothing yet."""
-        return self._file.read(100_000)
-
-    async def all(self) -> bytes:
-        """Everything up to the end, while the feed goes on writing."""
-        found = bytearray()
-        while (piece := self.now()) != b"":
-            found += piece or b""
-            await asyncio.sleep(0)
-        return bytes(found)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-Story = Callable[[Feed, Reader, list[int]], Awaitable[None]]
-
-
-def play(source: ReplayBuffer, story: Story, start: int = 0) -> list[int]:
-    """Play a story with a feed; the numbers that it had come to whenever something was written."""
-    drained: list[int] = []
-
-    async def run() -> None:
-        feed = Feed(source, INIT, start, lambda: drained.append(feed.number))
-        reader = Reader(feed)
+@asynccontextmanager
+async def feeding(root: Path, most: int = 10_000) -> AsyncIterator[tuple[Broadcasts, Feed]]:
+    async with running(root) as registry:
+        feed = Feed(registry, most)
+        feed.start()
+        await asyncio.sleep(0)  # it listens
         try:
-            await story(feed, reader, drained)
+            yield registry, feed
         finally:
-            feed.close()
-            reader.close()
-
-    asyncio.run(run())
-    return drained
+            await feed.close()
 
 
-def test_the_init_segment_and_every_fragment_arrive_in_order_and_then_the_end() -> None:
-    async def story(feed: Feed, reader: Reader, _: list[int]) -> None:
-        feed.pump()
-        assert feed.finished
-        assert await reader.all() == b"<init>onetwothree"
-
-    assert play(buffer(b"one", b"two", b"three"), story) == [3]
-
-
-def test_a_unit_inside_a_cluster_gets_its_prefix_and_no_later_one_does() -> None:
-    async def story(feed: Feed, reader: Reader, _: list[int]) -> None:
-        feed.pump()
-        assert await reader.all() == b"<init><cluster>twothree"
-
-    source = buffer(b"one", complete=False)
-    put(source, b"two", starts=True, prefix=b"<cluster>")
-    put(source, b"three", starts=True, prefix=b"<another>")
-    source.complete = True
-    play(source, story, start=1)
+@contextlib.contextmanager
+def open_streams(feed: Feed, count: int, channel: str | None = None) -> Iterator[list[Reading]]:
+    with ExitStack() as stack:
+        readings = [Reading(channel) for _ in range(count)]
+        for one in readings:
+            stack.enter_context(feed.reading(one))
+        yield readings
 
 
-def test_fragments_that_come_later_are_written_when_they_come() -> None:
-    source = buffer(complete=False)
-
-    async def story(feed: Feed, reader: Reader, drained: list[int]) -> None:
-        feed.pump()
-        assert (feed.number, feed.finished) == (0, False)
-        put(source, b"one", starts=True)
-        feed.pump()
-        put(source, b"two")
-        feed.pump()
-        assert (feed.number, drained) == (2, [0, 1, 2])
-        assert reader.now() == b"<init>onetwo"
-        source.complete = True
-        feed.pump()
-        assert feed.finished
-        assert await reader.all() == b""
-
-    play(source, story)
+async def following(reading: Reading) -> list[News]:
+    async with asyncio.timeout(PATIENCE):
+        news = await reading.next(PATIENCE)
+    assert news
+    return news
 
 
-def test_what_does_not_fit_into_the_pipe_waits_and_goes_on() -> None:
-    pieces = [bytes((number,)) * LARGE for number in range(3)]
-
-    async def story(feed: Feed, reader: Reader, drained: list[int]) -> None:
-        feed.pump()
-        assert (feed.finished, feed.number, drained) == (False, 1, [1])
-        feed.pump()  # one more arrival changes nothing: the pipe is still full
-        assert drained == [1]
-        assert await reader.all() == b"<init>" + b"".join(pieces)
-        assert feed.finished
-
-    drained = play(buffer(*pieces), story)
-    assert drained[-1] == 3
-    assert drained == sorted(drained)
+def begun(registry: Broadcasts, channel: str = "demo") -> Broadcast:
+    found = registry.begin(channel, "").broadcast
+    assert found
+    return found
 
 
-def test_a_reader_that_is_gone_closes_the_feed() -> None:
-    async def story(feed: Feed, reader: Reader, _: list[int]) -> None:
-        reader.close()
-        feed.pump()
-        assert not feed.finished
-        feed.pump()
-
-    assert play(buffer(b"one", b"two"), story) == [0]
+def said(event: bytes) -> tuple[str, Any]:
+    name, data, *rest = event.decode().split("\r\n")
+    assert rest == ["", ""]
+    return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
-def test_a_reader_that_goes_while_the_pipe_is_full_closes_the_feed() -> None:
-    source = buffer(bytes(LARGE), complete=False)
+def test_a_change_is_made_into_text_once_for_however_many(tmp_path: Path, made: Counter[str]) -> None:
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            with open_streams(feed, 1000) as readings:
+                one = begun(registry)
+                told = [await following(reading) for reading in readings]
+                assert made == {one.id: 1}
+                assert all(news[0].event is told[0][0].event for news in told)
+                assert said(told[0][0].event) == ("broadcast", broadcast_view(one))
 
-    async def story(feed: Feed, reader: Reader, drained: list[int]) -> None:
-        feed.pump()
-        reader.close()
-        while len(drained) < 2:  # noqa: ASYNC110 - until the event loop has told the feed
-            await asyncio.sleep(0)
-        feed.pump()
-        assert not feed.finished
-        assert len(drained) == 2
-
-    play(source, story)
+    asyncio.run(story())
 
 
-def test_a_feed_that_is_closed_while_the_pipe_is_full_writes_no_more() -> None:
-    async def story(feed: Feed, reader: Reader, drained: list[int]) -> None:
-        feed.pump()
-        feed.close()
-        feed.close()
-        loop = asyncio.get_running_loop()
-        assert not any(loop.remove_writer(number) for number in range(100)), "the event loop has let go of it"
-        feed.pump()
-        assert (feed.finished, drained) == (False, [1])
+def test_what_changes_again_and_again_is_told_once_as_it_is_then(
+    tmp_path: Path, made: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_EVERY", 0.0)
 
-    play(buffer(bytes(LARGE)), story)
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            with open_streams(feed, 3) as readings:
+                one = begun(registry)
+                await following(readings[0])
+                for viewers in range(1, 100):
+                    one.watched_by(viewers)
+                    registry._changed(one)
+                (news,) = await following(readings[0])
+                assert said(news.event)[1]["viewers"] == 99
+                assert made[one.id] == 2
+
+    asyncio.run(story())
 
 
-def test_the_pipe_is_large_and_not_inherited_and_its_ends_are_closed() -> None:
-    feed = Feed(buffer(), INIT, 0, lambda: None)
-    ends = set(os.listdir("/proc/self/fd"))
-    assert not os.get_inheritable(feed.read_end)
-    assert fcntl.fcntl(feed.read_end, fcntl.F_GETPIPE_SZ) > 64 * 1024, "takes a message of a quarter second"
-    feed.close()
-    assert feed.read_end == -1
-    assert len(ends - set(os.listdir("/proc/self/fd"))) >= 2
+def test_from_one_round_to_the_next_time_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_EVERY", 10 * PATIENCE)
+
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            with open_streams(feed, 1) as (reading,):
+                one = begun(registry)
+                await following(reading)
+                for _ in range(20):
+                    registry._changed(one)
+                    await asyncio.sleep(module._PAUSE)
+                assert await reading.next(0.0) == []
+
+    asyncio.run(story())
+
+
+def test_who_follows_one_channel_is_not_woken_for_others(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            with open_streams(feed, 1, "other") as (narrow,), open_streams(feed, 1) as (wide,):
+                one, other = begun(registry), begun(registry, "other")
+                assert {news.broadcast for news in await following(wide)} == {one, other}
+                assert [news.broadcast for news in await following(narrow)] == [other]
+                registry._changed(one)
+                await following(wide)
+                assert await narrow.next(0.0) == []
+
+    asyncio.run(story())
+
+
+def test_who_reads_slowly_gets_the_newest_of_each_once(tmp_path: Path) -> None:
+    reading = Reading(None)
+
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            one, other = begun(registry), begun(registry, "other")
+            for number in range(1000):
+                reading.tell([News(one, b"%d" % number), News(other, b"other")])
+            assert [news.event for news in await following(reading)] == [b"999", b"other"]
+            assert await reading.next(0.0) == []
+
+    asyncio.run(story())
+
+
+def test_others_have_their_turn_while_a_round_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            with open_streams(feed, 1000) as readings:
+                turns, told = 0, asyncio.create_task(following(readings[-1]))
+                await asyncio.sleep(0)
+                begun(registry)
+                while not told.done():
+                    turns += 1
+                    await asyncio.sleep(0)
+                assert turns >= 1000 // module._AT_ONCE
+                await told
+
+    asyncio.run(story())
+
+
+def test_snapshots_of_one_second_are_made_of_the_same_texts(tmp_path: Path, made: Counter[str]) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            feed = Feed(registry, 1)
+            one, other = begun(registry), begun(registry, "other")
+            both = [said(feed.snapshot([one, other])) for _ in range(100)]
+            assert max(made.values()) <= 2  # a busy machine may have needed more than a second
+            assert both[0] == ("snapshot", {"broadcasts": [broadcast_view(one), broadcast_view(other)]})
+            assert said(feed.snapshot([])) == ("snapshot", {"broadcasts": []})
+
+    asyncio.run(story())
+
+
+def test_a_newcomer_is_not_shown_what_changed_while_nobody_was_there(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            one = begun(registry)
+            assert _viewers(feed, one) is None
+            one.watched_by(7)
+            registry._changed(one)
+            async with asyncio.timeout(PATIENCE):
+                while _viewers(feed, one) != 7:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.001)
+
+    asyncio.run(story())
+
+
+def _viewers(feed: Feed, one: Broadcast) -> object:
+    (view,) = said(feed.snapshot([one]))[1]["broadcasts"]
+    return view["viewers"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_when_the_server_stops_every_stream_ends(tmp_path: Path, when: str) -> None:
+    async def story() -> None:
+        async with feeding(tmp_path) as (registry, feed):
+            if when == "before":
+                registry.refuse_publishers()
+            with open_streams(feed, 200) as readings:
+                begun(registry) if when == "after" else None
+                await asyncio.sleep(0)
+                registry.refuse_publishers()
+                async with asyncio.timeout(PATIENCE):
+                    for reading in readings:
+                        while await reading.next(PATIENCE) is not None:
+                            pass
+
+    asyncio.run(story())
+
+
+def test_places_are_given_back_whoever_had_them(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            feed = Feed(registry, most=3, most_of_one=2)
+            with ExitStack() as stack:
+                for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2"):
+                    stack.enter_context(feed.place(address))
+                for address, code in (("192.0.2.1", Code.TOO_MANY), ("192.0.2.3", Code.NO_CAPACITY)):
+                    with pytest.raises(Refused) as refused, feed.place(address):
+                        pass
+                    assert refused.value.refusal.code is code
+                    assert refused.value.refusal.retry_after > 0
+                assert len(feed) == 3
+            assert len(feed) == 0 and not feed._open
+
+    asyncio.run(story())

@@ -113,6 +113,7 @@ def test_what_it_says_is_heeded(tmp_path: Path, takeover: bool) -> None:
             accepted = client.told[0]["type"] == "websocket.accept"
             assert accepted is takeover
             assert takeover or client.told[0]["status"] == 409
+            assert world.registry.totals.connections["websocket"] == takeover
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
 

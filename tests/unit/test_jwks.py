@@ -252,8 +252,7 @@ def test_a_mad_provider_costs_no_key_and_no_time(answer: Any, words: str) -> Non
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(story())
-    (line,) = logs
-    assert line["event"] == "jwks_unavailable"
+    (line,) = [one for one in logs if one["event"] == "jwks_unavailable"]
     assert any(word in line["reason"] for word in words.split("|"))
 
 
@@ -268,7 +267,8 @@ def test_keys_are_not_taken_from_an_impostor(spelling: str, tmp_path: Path) -> N
 
     with structlog.testing.capture_logs() as logs:
         asyncio.run(story())
-    assert "CERTIFICATE_VERIFY_FAILED" in logs[0]["reason"]
+    (line,) = [one for one in logs if one["event"] == "jwks_unavailable"]
+    assert "CERTIFICATE_VERIFY_FAILED" in line["reason"]
 
 
 def test_compression_is_not_asked_for() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingestd.broadcast.load import Load, Meter, cores, ladder_cost
+from ingestd.broadcast.load import Load, Meter, cores, ladder_cost, memory_limit
 from ingestd.broadcast.room import Room
 from ingestd.errors import Code
 
@@ -163,6 +166,32 @@ def test_who_finds_no_room_is_told_after_how_many_seconds_to_ask_again() -> None
     assert f"Try again in {refusal.retry_after} s." in refusal.message
 
 
+def test_load_is_measured_again_after_it_could_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = 3  # times
+
+    async def story() -> list[str]:
+        nonlocal refused
+        room, measured = Room(1.0, "veryfast", 0.9), asyncio.Event()
+
+        def read(*_: object) -> None:
+            nonlocal refused
+            refused -= 1
+            if refused >= 0:
+                raise OSError(errno.EMFILE, "Too many open files")
+            measured.set()
+
+        monkeypatch.setattr(Meter, "read", read)
+        with structlog.testing.capture_logs() as logs:
+            watching = asyncio.create_task(room.watch(list))
+            async with asyncio.timeout(60):
+                await measured.wait()
+            watching.cancel()
+        return [entry["event"] for entry in logs]
+
+    monkeypatch.setattr("ingestd.broadcast.room._EVERY", 0.0)
+    assert asyncio.run(story()) == ["not_measured"]
+
+
 # The real machine
 
 
@@ -213,3 +242,17 @@ def test_in_a_container_with_a_quota_its_own_use_counts(tmp_path: Path) -> None:
     used(103.0)
     reading = meter.read(12.0, [])
     assert reading is not None and reading.busy == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize("file", ["memory.max", "memory/memory.limit_in_bytes"])
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("201326592\n", 192 << 20), ("max\n", None), ("9223372036854771712\n", None), ("", None)],
+)
+def test_a_container_may_have_a_limit_of_memory(
+    tmp_path: Path, file: str, text: str, limit: int | None
+) -> None:
+    assert memory_limit(tmp_path) is None
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text)
+    assert memory_limit(tmp_path) == limit

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import logging
+import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -14,7 +18,8 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestd.log import configure, redact
+from ingestd import wiring
+from ingestd.log import configure, redact, tell_of_repeats
 
 KEY = "Zk3_9-aQxw7LrT0vKfB2nYcU5hPd8sEj"
 TOKEN = jwt.encode({"aud": "ingestd", "scope": "publish", "channel": "demo"}, "s" * 64, "HS256")
@@ -48,6 +53,11 @@ HIDDEN = [
     f"\x1b[36mstream_key\x1b[0m=\x1b[35m{KEY}\x1b[0m \x1b[1mkey\x1b[0m=\x1b[35m'{KEY}'\x1b[0m",
     *(f"streamKey={odd}{KEY}" for odd in ("a,", "a'", "%", "a%26", "(a)", "%22", "gr\\u00fc\\u00df", "~;")),
     f'secret="a\'b\\"{KEY}" next',
+    *(f"cannot reach postgresql+psycopg://me:{KEY}{odd}{KEY}@db/ingestd: refused" for odd in "/?#@+':%&=,;"),
+    f"https://{KEY}@collector:4318/v1/traces",
+    f"postgresql://db/ingestd?password={KEY}",
+    f"postgresql://db/ingestd?password=a@{KEY}",
+    json.dumps({"line": json.dumps({"url": f"rtmp://me:a\\{KEY}@b/live"})}),
 ]
 KEPT = [
     "",
@@ -55,6 +65,10 @@ KEPT = [
     "GET /hls/demo/index.m3u8?monkey=1 HTTP/1.1",
     "state=live speed=1.01",
     "the bearer: this file",
+    "https://tv.example.org/watch/demo mail me@example.org",
+    '{"a": "http://127.0.0.1:8080/hls", "b": "me@example.org"}',
+    "password authentication failed for user me",
+    "first give it a password: /opt/ingestd/bin/ingestd user password admin",
     "eyJ alone is not a token",
     "the bearer of bad news: the token has expired, the secret: there is none",
     "A token is missing: give token=…, Authorization: Bearer, or bearer.TOKEN.",
@@ -89,6 +103,11 @@ def test_what_stands_beside_a_secret_stays() -> None:
     assert redact(coloured) == coloured.replace(KEY, "[hidden]")
     quoted = f'say "key={KEY}", or (secret={KEY}), x'
     assert redact(quoted) == 'say "key=[hidden]", or (secret=[hidden]), x'
+
+
+def test_of_an_address_host_and_path_stay() -> None:
+    found = redact(f"cannot reach postgresql+psycopg://me:{KEY}/@{KEY}@db/ingestd: refused")
+    assert found == "cannot reach postgresql+psycopg://[hidden]@db/ingestd: refused"
 
 
 def test_a_line_of_json_is_as_it_was_but_for_the_secret() -> None:
@@ -146,6 +165,7 @@ pieces = st.sampled_from(
         "%26",
     ]
     + ["%25", "\x1b[0m", "\x1b[36m", '": "', "': '", '\\"', KEY, TOKEN, "[hidden]", "b'", "\\u00fc", "\\n"]
+    + ["://", "a://b:", "@", "password="]
 )
 texts = st.lists(pieces | st.text(max_size=3), max_size=14).map("".join)
 entries = st.recursive(
@@ -163,8 +183,12 @@ def test_redaction_of_what_looks_like_secrets_done_twice_changes_nothing_more(te
 @settings(deadline=None, max_examples=60)
 def test_redaction_leaves_a_line_of_json_whole(entry: dict[str, Any], ascii: bool) -> None:
     found = json.loads(redact(json.dumps(entry, ensure_ascii=ascii)))
-    assert len(found) <= len(entry)
-    assert shape(found) == shape(entry) or len(found) < len(entry)  # two keys may have become the same
+    assert shape(found) == shape(entry) or size(found) < size(entry)  # two keys may have become the same
+
+
+def size(value: object) -> int:
+    """Values in it, whatever is inside of what."""
+    return 1 + sum(map(size, value.values())) if isinstance(value, dict) else 1
 
 
 def shape(value: object) -> object:
@@ -203,7 +227,7 @@ def test_a_secret_is_taken_out_of_json_within_json(entry: str, name: str, levels
         "\\",
         "\"'",
     ]
-    + ["\x1b[0m", "token\x1b[0m", "token=\\u00fc", "key", " ", "token=\\"],
+    + ["\x1b[0m", "token\x1b[0m", "token=\\u00fc", "key", " ", "token=\\", "://", "://a@", "@", "password="],
 )
 def test_the_time_it_takes_grows_with_the_text_and_no_faster(unit: str) -> None:
     def seconds(size: int) -> float:
@@ -220,21 +244,6 @@ def test_the_time_it_takes_grows_with_the_text_and_no_faster(unit: str) -> None:
 # The whole logging
 
 
-@pytest.fixture
-def own_logging() -> Iterator[None]:
-    """What configure() changes in the process, put back."""
-    root = logging.getLogger()
-    names = ("uvicorn.error", "uvicorn.access", "sse_starlette.sse", "websockets")
-    before = root.handlers, root.level, {name: logging.getLogger(name).level for name in names}
-    yield
-    root.handlers, level, levels = before
-    root.setLevel(level)
-    for name in names:
-        logging.getLogger(name).setLevel(levels[name])
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize("style", ["json", "console"])
 def test_no_style_lets_a_secret_through(capsys: pytest.CaptureFixture[str], style: str) -> None:
     configure(style, "info")
@@ -251,7 +260,6 @@ def test_no_style_lets_a_secret_through(capsys: pytest.CaptureFixture[str], styl
     assert "ValueError" in said
 
 
-@pytest.mark.usefixtures("own_logging")
 def test_json_lines_have_event_level_logger_and_time(capsys: pytest.CaptureFixture[str]) -> None:
     configure("json", "info")
     structlog.get_logger("ingestd.test").warning("gone", code=1006)
@@ -267,9 +275,110 @@ def test_json_lines_have_event_level_logger_and_time(capsys: pytest.CaptureFixtu
     assert ours["timestamp"].endswith("Z")
 
 
-@pytest.mark.usefixtures("own_logging")
 def test_what_is_below_the_level_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
     configure("console", "warning")
     structlog.get_logger("ingestd.test").info("quiet")
     logging.getLogger("uvicorn.access").info("chatter")
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_people_at_a_terminal_get_lines_and_machines_json(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    configure("auto", "info")
+    structlog.get_logger("ingestd.test").info("ready", port=4000)
+    assert capsys.readouterr().err.startswith("{") is not terminal
+
+
+def test_the_last_lines_of_a_broadcast_are_kept_as_they_were_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recent = configure("console", "info")
+    structlog.get_logger("ingestd.test").warning("ffmpeg", broadcast="b", line=f"/x?token={TOKEN}")
+    structlog.get_logger("ingestd.test").warning("ready")
+    with structlog.contextvars.bound_contextvars(broadcast="c"):
+        structlog.get_logger("ingestd.test").warning("state")
+    capsys.readouterr()
+    (line,) = recent.of("b")
+    assert json.loads(line)["line"] == "/x?token=[hidden]"
+    assert [json.loads(one)["event"] for one in recent.of("c")] == ["state"]
+
+
+def test_what_is_said_too_often_is_said_once_more_with_a_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure("json", "debug")
+    log, foreign, now = structlog.get_logger("ingestd.test"), logging.getLogger("uvicorn.error"), 1000.0
+    monkeypatch.setattr("ingestd.log.setup.time.monotonic", lambda: now)
+    for number in range(100):
+        log.warning("ffmpeg", broadcast="b", line=f"DTS {number}")
+        foreign.warning("Invalid HTTP request received.")
+        log.info("request", path="/")
+        log.debug("detail")
+    now += 60
+    log.info("stopping")
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    counts = Counter(one["event"] for one in said)
+    assert counts["ffmpeg"] == counts["Invalid HTTP request received."] < 100
+    assert counts["request"] == counts["detail"] == 100
+    held = {
+        one["what"]: (one["held_back"], one.get("broadcast")) for one in said if one["event"] == "repeated"
+    }
+    assert held["ffmpeg"] == (100 - counts["ffmpeg"], "b")
+    assert held["Invalid HTTP request received."] == (100 - counts["ffmpeg"], None)
+    assert said[-1]["event"] == "stopping"
+
+
+def test_what_was_held_back_is_told_as_of_whom_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as of whoever logs the line that happens to come next."""
+    configure("json", "info")
+    log, now = structlog.get_logger("ingestd.test"), 1000.0
+    monkeypatch.setattr("ingestd.log.setup.time.monotonic", lambda: now)
+    of_it = {"broadcast": "b", "channel": "demo", "generation": 0}
+    with structlog.contextvars.bound_contextvars(**of_it, user="anna", request_id="one"):
+        for number in range(30):
+            log.warning("ffmpeg", line=f"DTS {number}")
+    now += 60
+    with structlog.contextvars.bound_contextvars(broadcast="c", generation=7, user="bob", request_id="two"):
+        log.info("state")
+    *_, told, last = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (told["event"], told["what"], told["held_back"]) == ("repeated", "ffmpeg", 10)
+    assert {name: told[name] for name in of_it} == of_it
+    assert not {"user", "request_id"} & set(told)
+    assert (last["broadcast"], last["request_id"]) == ("c", "two")
+
+
+def test_what_is_held_back_is_told_although_nothing_more_is_logged(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure("json", "info")
+    log, now = structlog.get_logger("ingestd.test"), 1000.0
+    monkeypatch.setattr("ingestd.log.setup.time", SimpleNamespace(monotonic=lambda: now))  # not the loop's
+    monkeypatch.setattr(wiring, "_REPEATS_EVERY", 0.01)
+    said: list[dict[str, Any]] = []
+
+    def told() -> list[int]:
+        said.extend(json.loads(line) for line in capsys.readouterr().err.splitlines())
+        return [one["held_back"] for one in said if one["event"] == "repeated"]
+
+    async def story() -> None:
+        nonlocal now
+        async with contextlib.AsyncExitStack() as stack:
+            wiring.repeats(stack)
+            for _ in range(30):
+                log.warning("again")
+            tell_of_repeats()
+            assert told() == [], "more of them may come"
+            now += 60
+            async with asyncio.timeout(60):
+                while told() != [10]:  # noqa: ASYNC110 - a line sends no event
+                    await asyncio.sleep(0.01)
+            for _ in range(25):
+                log.warning("again")
+        assert told() == [10, 5], "at the end, what has not been told yet"
+
+    asyncio.run(story())

@@ -41,7 +41,7 @@ class Side:
     def cut(self, *durations: float) -> Side:
         for duration in durations:
             self.stream.cut(duration)
-        self.output.look()
+        self.output.look(0.0)
         return self
 
     @property
@@ -49,7 +49,7 @@ class Side:
         return [segment.number for segment in self.output.waiting]
 
     def move(self, number: int) -> int:
-        self.output.look()
+        self.output.look(0.0)
         size, _ = self.output.move(self.target(number))
         return size
 
@@ -66,7 +66,7 @@ def side(tmp_path: Path) -> Side:
 
 
 def test_before_nginx_rtmp_has_written_anything_nothing_waits(side: Side) -> None:
-    side.output.look()
+    side.output.look(0.0)
     assert (side.waiting, side.output.settled, side.output.commit) == ([], True, 0.0)
     assert (side.output.ready(final=False), side.output.ready(final=True)) == (0, 0)
 
@@ -117,7 +117,7 @@ def test_a_playlist_is_read_again_when_anything_of_it_has_changed(side: Side, ch
     path = side.stream.directory / "index.m3u8"
     side.stream.cut(1.0)
     side.stream.list(stamp=5_000_000_000)
-    side.output.look()
+    side.output.look(0.0)
     if change == "inode":  # as large as before, and at the same time
         text = path.read_text().replace("0.ts", "1.ts").replace("SEQUENCE:0", "SEQUENCE:1")
         kept = path.with_name("kept").open("w")  # so that the number of the old file is not used again
@@ -129,7 +129,7 @@ def test_a_playlist_is_read_again_when_anything_of_it_has_changed(side: Side, ch
     else:
         side.stream.cut(1.0)
         side.stream.list(stamp=5_000_000_000 + (change == "stamp"))
-    side.output.look()
+    side.output.look(0.0)
     assert side.waiting == [0, 1]
 
 
@@ -142,7 +142,7 @@ def test_a_playlist_that_has_not_changed_is_not_read_again(
         raise AssertionError("read again")
 
     monkeypatch.setattr(Path, "read_text", read)
-    side.output.look()
+    side.output.look(0.0)
     assert side.waiting == [0]
 
 
@@ -156,7 +156,7 @@ def test_a_playlist_that_could_not_be_read_is_read_at_the_next_look(
     with monkeypatch.context() as broken:
         broken.setattr(Path, "read_text", fail)
         with pytest.raises(OSError, match="Input/output"):
-            side.output.look()
+            side.output.look(0.0)
     assert side.cut().waiting == [0]
 
 
@@ -298,7 +298,7 @@ def test_a_directory_is_settled_when_nothing_is_there_but_what_waits(side: Side)
     assert not side.output.settled
     side.stream.cut(1.0)
     assert not side.output.settled, "closed, but not yet seen"
-    side.output.look()
+    side.output.look(0.0)
     assert side.output.settled
     side.move(0)
     assert side.output.settled
@@ -574,3 +574,22 @@ def test_after_a_good_end_that_was_uneven_the_next_epoch_goes_on_in_every_rendit
     for found in lists:
         assert (found[-1].discontinuity, found[-1].discontinuity_sequence) == (True, 1)
         assert found[-1].starts_at == 1e9 + 1000
+
+
+# When it was closed
+
+
+@pytest.mark.parametrize(
+    ("ago", "closed"),
+    [(0.0, 10.0), (0.25, 9.75), (60.0, 9.5), (-60.0, 10.0)],
+    ids=["now", "in between", "the clock was set forward", "the clock was set back"],
+)
+def test_a_segment_was_closed_after_the_last_look(
+    side: Side, monkeypatch: pytest.MonkeyPatch, ago: float, closed: float
+) -> None:
+    side.output.look(9.5)
+    side.stream.cut(1.0)
+    written = (side.stream.directory / "index.m3u8").stat().st_mtime
+    monkeypatch.setattr("ingestd.delivery.private.time.time", lambda: written + ago)
+    side.output.look(10.0)
+    assert list(side.output.closed) == [pytest.approx(closed)]

@@ -19,13 +19,14 @@ import psutil
 import pytest
 import uvloop
 
+from ingestd import processes
 from ingestd.errors import StartError
 from ingestd.processes import Child, Exit, end_orphans
 
 Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 LOOPS = pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 STEP = 0.01  # seconds between two looks
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def wait_until(what: str, probe: Callable[[], Any]) -> None:
@@ -40,6 +41,19 @@ def alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def descriptors() -> int:
+    """How many are open in this process."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+async def back_to(count: int) -> None:
+    """Until no more than so many are open: a loop closes pipes when it comes to it."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := descriptors()) > count:
+        assert time.monotonic() < deadline, f"{found} descriptors are open, and there were {count}"
+        await asyncio.sleep(STEP)
 
 
 async def said(cwd: Path, script: str, **limits: int) -> tuple[list[str], Exit]:
@@ -70,6 +84,16 @@ def test_a_secret_in_what_a_child_says_is_neither_kept_nor_handed_on(tmp_path: P
 def test_nothing_is_taken_from_a_child_unasked(tmp_path: Path) -> None:
     lines, _ = asyncio.run(said(tmp_path, "nice; ulimit -d"))
     assert lines == [str(os.nice(0)), "unlimited"]
+
+
+@pytest.mark.parametrize(("expendable", "score"), [(True, "500"), (False, "")])
+def test_for_want_of_memory_an_expendable_child_is_killed_before_us(
+    tmp_path: Path, expendable: bool, score: str
+) -> None:
+    ours = Path("/proc/self/oom_score_adj").read_text().strip()
+    script = f"until grep -qx '{score or ours}' /proc/$$/oom_score_adj; do sleep 0.01; done"
+    _, ended = asyncio.run(said(tmp_path, script, expendable=expendable))
+    assert ended.ok
 
 
 def test_a_child_that_wants_more_memory_than_it_may_have_fails_by_itself(tmp_path: Path) -> None:
@@ -120,8 +144,8 @@ def test_fifty_starts_leave_no_descriptor_and_no_task(tmp_path: Path, runner: Ru
     """Also of children whose stdout nobody reads, and of what leaves a pipe to others."""
     scripts = ["true", "echo out; echo err >&2", "exit 3", "kill -9 $$", "head -c 400000 /dev/zero"]
 
-    async def fifty() -> list[int]:
-        counts = []
+    async def fifty() -> None:
+        at_first = 0
         for number in range(55):
             child = await Child.start(
                 ["sh", "-c", scripts[number % 5]], name="test", cwd=tmp_path, nice=1, memory=500
@@ -130,12 +154,11 @@ def test_fifty_starts_leave_no_descriptor_and_no_task(tmp_path: Path, runner: Ru
                 await child.stop(0.05)  # its pipe is full, so it does not end by itself
             await child.wait()
             await asyncio.sleep(0)  # pipes are closed by the loop
-            counts.append(len(os.listdir("/proc/self/fd")))
+            at_first = max(at_first, descriptors()) if number < 5 else at_first
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        return counts
+        await back_to(at_first)
 
-    counts = runner(fifty())
-    assert max(counts[5:]) <= max(counts[:5])
+    runner(fifty())
 
 
 @LOOPS
@@ -169,19 +192,17 @@ def test_a_thread_keeps_its_descriptors_while_children_come_and_go(tmp_path: Pat
 
 
 def test_a_grandchild_that_holds_the_pipes_keeps_none_of_our_ends(tmp_path: Path) -> None:
-    async def hold() -> tuple[int, int]:
-        lines, _ = await said(tmp_path, "true")
-        before = len(os.listdir("/proc/self/fd"))
+    async def hold() -> None:
+        await said(tmp_path, "true")
+        before = descriptors()
         child = await Child.start(["sh", "-c", "setsid sleep 60 & echo $! >pid"], name="test", cwd=tmp_path)
         await child.wait()
-        await asyncio.sleep(0)
-        return before, len(os.listdir("/proc/self/fd"))
+        await back_to(before)
 
     try:
-        before, after = asyncio.run(hold())
+        asyncio.run(hold())
     finally:
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
-    assert after <= before
 
 
 def test_a_child_dies_with_its_parent_whatever_its_limits(tmp_path: Path) -> None:
@@ -208,8 +229,9 @@ def test_a_child_dies_with_its_parent_whatever_its_limits(tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def leave() -> Iterator[Callable[..., int]]:
+def leave(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Starts a shell script whose parent is gone, in a session of its own; its number."""
+    monkeypatch.setattr(processes, "_ORPHANS_SECONDS", PATIENCE)  # a busy machine takes its time to end one
     left: list[int] = []
 
     def start(cwd: Path, script: str = "exec sleep 60") -> int:
@@ -230,9 +252,8 @@ def test_orphans_in_our_directories_are_ended(tmp_path: Path, leave: Callable[..
     (tmp_path / "scratch-of-others").mkdir()
     ours = {leave(tmp_path / "scratch"), leave(tmp_path / "scratch" / "deep")}
     others = {leave(tmp_path), leave(tmp_path / "scratch-of-others")}
-    began = time.monotonic()
-    ended = asyncio.run(end_orphans([tmp_path / "scratch", tmp_path / "never-made"]))
-    assert time.monotonic() - began < 2
+    ending = end_orphans([tmp_path / "scratch", tmp_path / "never-made"])
+    ended = asyncio.run(asyncio.wait_for(ending, PATIENCE / 2))  # not for as long as it may take
     assert set(ended) == ours
     assert not any(alive(pid) for pid in ours)
     assert all(alive(pid) for pid in others)
@@ -295,7 +316,6 @@ def test_children_of_this_life_and_who_looks_around_are_spared(tmp_path: Path, o
     assert alive(operator)
 
 
-def test_nothing_to_end_costs_no_waiting(tmp_path: Path) -> None:
-    began = time.monotonic()
-    assert asyncio.run(end_orphans([tmp_path])) == []
-    assert time.monotonic() - began < 1
+def test_nothing_to_end_costs_no_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_ORPHANS_POLL", 3600.0)
+    assert asyncio.run(asyncio.wait_for(end_orphans([tmp_path]), PATIENCE)) == []

@@ -14,10 +14,13 @@ from ingestd.broadcast.registry import Broadcasts, Limits
 from ingestd.cli.main import parser
 from ingestd.errors import ANSWERS
 from ingestd.ingest.session import STOP_CODE
-from ingestd.metrics import IngestdCollector
+from ingestd.metrics import ChannelLabels, registry
+from ingestd.monitor.host import Host
+from ingestd.monitor.monitor import Monitor
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+OURS = re.compile("ingestd_(?!process_)")
 
 
 def test_the_state_diagram_is_the_table() -> None:
@@ -37,8 +40,9 @@ def test_every_link_into_the_checkout_leads_somewhere() -> None:
 
 
 def test_the_metrics_are_the_ones_there_are() -> None:
-    registry = Broadcasts(cast(Terms, None), Limits(1, 0, 1.0), Path())
-    made = {sample_name(family) for family in IngestdCollector(registry, lambda: 0).collect()}
+    broadcasts = Broadcasts(cast(Terms, None), Limits(1, 0, 1.0), Path())
+    collected = registry(broadcasts, lambda: 0, Monitor(), Host(ROOT), ChannelLabels(lambda: ())).collect()
+    made = {sample_name(family) for family in collected if OURS.match(family.name)}
     named = set(re.findall(r"`(ingestd_\w+)", README[README.index("## Metrics") :]))
     assert named == made
 
@@ -48,7 +52,7 @@ def sample_name(family: Metric) -> str:
 
 
 def test_every_command_is_there_and_no_other() -> None:
-    listed = set(re.findall(r"^\| `ingestd (\w+)", README, re.MULTILINE))
+    listed = set(re.findall(r"^\| `ingestd ([\w-]+)", README, re.MULTILINE))
     choices = next(action.choices for action in parser()._actions if action.choices)
     assert listed == set(choices)
 

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from ingestd.broadcast.broadcast import Broadcast
+from ingestd.broadcast.latency import Step
 from ingestd.broadcast.lifecycle import State
 from ingestd.broadcast.publication import Publication
 from ingestd.container.model import Fragment, InitSegment
@@ -41,6 +42,19 @@ def of(publication: Publication | Broadcast) -> Broadcast:
 
 
 # Who may publish
+
+
+def test_another_limit_counts_for_whoever_comes_and_ends_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            registry.begin("demo", "")
+            registry.limit(replace(LIMITS, broadcasts=1), 0.0)
+            assert "server is full" in refused(Code.NO_CAPACITY, lambda: registry.begin("other", ""))
+            assert len(list(registry)) == 1
+            registry.limit(LIMITS, 0.0)
+            assert of(registry.begin("other", "")).open
+
+    asyncio.run(story())
 
 
 def test_a_channel_has_one_publisher(tmp_path: Path) -> None:
@@ -144,6 +158,21 @@ def test_a_broadcast_whose_window_is_over_cannot_be_resumed(tmp_path: Path) -> N
     asyncio.run(story())
 
 
+def test_when_a_channel_was_live_is_told_once_somebody_could_see_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            told: list[tuple[str, float]] = []
+            registry.was_live = lambda channel, until: told.append((channel, until))
+            unseen, seen = of(registry.begin("demo", "")), of(registry.begin("other", ""))
+            seen.delivery.playable = True
+            for one in (unseen, seen):
+                one.stop()
+                await over(one)
+            assert told == [("other", seen.ended_at)]
+
+    asyncio.run(story())
+
+
 def test_a_broadcast_that_ended_complete_is_told_so(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path) as registry:
@@ -185,6 +214,10 @@ def test_a_plain_publisher_goes_on_with_an_interrupted_broadcast_for_good(tmp_pa
             plain.begin(all_init())
             one = of(plain)
             assert (one.id, one.reception.number, one.reception.resumable) == (of(first).id, 1, False)
+            assert registry.totals.resumes == 1
+            other = registry.claim("other", "")
+            other.begin(all_init())
+            assert registry.totals.resumes == 1  # of something new
             plain.close()
             words = refused(Code.NO_SUCH_BROADCAST, lambda: registry.resume("demo", one.id, 0, 0))
             assert "Another program" in words
@@ -447,5 +480,26 @@ def test_newest_first(tmp_path: Path) -> None:
                 await over(of(publication))
             assert [one.channel for one in registry.ended] == ["b", "a"]
             assert registry.totals.ended == {"ended": 2}
+
+    asyncio.run(story())
+
+
+def test_what_a_broadcast_has_counted_stays_when_it_goes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as registry:
+            publication = registry.begin("a", "")
+            one = of(publication)
+            one.supervisor.restarts["killed"] += 2
+            one.delivery.segments, one.delivery.size, one.delivery.discontinuities = 3, 300, 1
+            one.supervisor._bent = 4, 5
+            one.latency.observe(Step.RECEIVED_TO_PLAYLIST, 1.5)
+            before = registry.counts
+            publication.stop()
+            await over(one)
+            assert list(registry) == []
+            for counts in (before, registry.counts):
+                assert (counts.segments, counts.segment_bytes, counts.discontinuities) == (3, 300, 1)
+                assert (counts.dropped, counts.duplicated, counts.restarts["killed"]) == (4, 5, 2)
+                assert counts.latency.steps[Step.RECEIVED_TO_PLAYLIST].total == 1.5
 
     asyncio.run(story())

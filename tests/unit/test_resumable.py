@@ -13,6 +13,7 @@ from ingestd.broadcast.recording import Recording, Step
 from ingestd.container.model import Fragment
 from ingestd.errors import Code, Refusal
 from ingestd.ingest.resumable import (
+    Clock,
     Command,
     NextEpoch,
     ResumableSession,
@@ -20,6 +21,7 @@ from ingestd.ingest.resumable import (
     Start,
     Stop,
     ack_message,
+    clock_message,
     ended_message,
     error_message,
     ready_message,
@@ -103,9 +105,9 @@ def test_fields_that_are_not_known_are_passed_over() -> None:
         ('{"type":"start","takeover":' + "9" * 5000 + "}", "JSON"),
         ("[]", "JSON object"),
         ("null", "JSON object"),
-        ("{}", "start, resume, epoch or stop"),
-        ('{"type":"begin"}', "start, resume, epoch or stop"),
-        ('{"type":["start"]}', "start, resume, epoch or stop"),
+        ("{}", "start, resume, epoch, clock or stop"),
+        ('{"type":"begin"}', "start, resume, epoch, clock or stop"),
+        ('{"type":["start"]}', "start, resume, epoch, clock or stop"),
         ('{"type":"start","title":5}', "title has to be a string"),
         ('{"type":"start","mime":{}}', "mime has to be a string"),
         (json.dumps({"type": "start", "mime": "m" * 201}), "at most 200 characters"),
@@ -346,7 +348,7 @@ def test_after_stop_it_is_never_late() -> None:
 def test_ready() -> None:
     assert json.loads(ready_message("b", 1, 99, 60.0, 1.0)) == {
         **{"type": "ready", "broadcast": "b", "epoch": 1, "offset": 99},
-        **{"resume_window": 60, "segment": 1},
+        **{"resume_window": 60, "segment": 1, "clock": True},
     }
 
 
@@ -442,3 +444,43 @@ def test_whatever_the_fields_are_a_command_or_a_refusal_comes(kind: str, fields:
             assert len(step.title) <= 200
         if isinstance(step, Refusal):
             assert step.code is Code.MALFORMED
+
+
+# Clocks
+
+CLOCK = '{"type":"clock","sent":7.25,"heard":7,"began":-1.5}'
+
+
+def test_a_clock_and_its_answer() -> None:
+    assert ready().text(CLOCK, 0.0) == [Clock(7.25, 7.0, -1.5)]
+    assert ready().text('{"type":"clock","sent":0,"heard":null}', 0.0) == [Clock(0.0, None, None)]
+    assert json.loads(clock_message(7.25)) == {"type": "clock", "sent": 7.25}
+
+
+@pytest.mark.parametrize("value", ['"7"', "true", "NaN", "Infinity", "1e300", "[]"])
+@pytest.mark.parametrize("name", ["sent", "heard", "began"])
+def test_a_clock_shows_seconds(name: str, value: str) -> None:
+    said = f'{{"type":"clock","sent":1,"{name}":{value}}}'
+    assert malformed(ready().text(said, 0.0)) == f"{name} has to be a number of seconds."
+
+
+def test_a_clock_shows_something() -> None:
+    assert malformed(ready().text('{"type":"clock"}', 0.0)) == "sent has to be a number of seconds."
+
+
+def test_a_clock_comes_between_ready_and_the_end() -> None:
+    assert "first message" in malformed(session().text(CLOCK, 0.0))
+    asked = session()
+    asked.text(START, 0.0)
+    assert "Wait for ready" in malformed(asked.text(CLOCK, 0.0))
+    stopped = ready()
+    stopped.text(STOP, 0.0)
+    assert names(stopped.text(CLOCK, 0.0)) == ["Clock"]
+
+
+def test_a_clock_is_no_sign_of_life() -> None:
+    one = ready()
+    for second in range(10):
+        assert one.overdue(float(second)) is None
+        one.text(CLOCK, float(second))
+    assert one.overdue(10.0)

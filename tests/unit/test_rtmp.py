@@ -20,7 +20,7 @@ from ingestd.accounts.model import Channel
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.errors import Code, Refusal
-from ingestd.ingest import rtmp
+from ingestd.ingest import relay, rtmp
 from ingestd.ingest.relay import Relay, RelaySettings
 from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.session import Patience
@@ -48,12 +48,17 @@ class Door:
     """Our side of the callbacks, and nginx's: a relay that is a script, and joins as soon as it runs."""
 
     def __init__(
-        self, registry: Broadcasts, relay: Path, idle: float, used: Callable[[str, str], None]
+        self,
+        registry: Broadcasts,
+        relay: Path,
+        idle: float,
+        silent: float,
+        used: Callable[[str, str], None],
     ) -> None:
         self.gate = Gate()
         ffmpeg = EncoderSettings(str(relay), relay.parent, nice=5, memory=300)
         settings = RelaySettings(ffmpeg, "rtmp://127.0.0.1/live", Patience(1 << 20, idle))
-        self.rtmp = Rtmp(registry, self.gate, Failures(3), settings, SECRET, 0.3, used)
+        self.rtmp = Rtmp(registry, self.gate, Failures(3), settings, SECRET, silent, used)
         transport = httpx.ASGITransport(Starlette(routes=self.rtmp.routes()))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://ingestd")
 
@@ -77,7 +82,7 @@ class Door:
 
 
 async def until(test: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not test():  # noqa: ASYNC110 - what happens inside tells nobody
             await asyncio.sleep(0.01)
 
@@ -85,17 +90,24 @@ async def until(test: Callable[[], bool]) -> None:
 Story = Callable[[Door], Awaitable[None]]
 
 
-def play(tmp_path: Path, story: Story, idle: float = 60.0) -> list[tuple[str, str]]:
-    """The keys that were used, and from where; ``idle``: seconds until a silent publisher is dropped."""
+RELAY = "ulimit -d >limits; nice >>limits; echo >>limits\nexec sleep 60"
+NO_CODEC = "echo '[error] Video codec (hevc) is not implemented' >&2"
+
+
+def play(
+    tmp_path: Path, story: Story, idle: float = 60.0, relay: str = RELAY, silent: float = 0.3
+) -> list[tuple[str, str]]:
+    """The keys that were used, and from where; ``idle``: seconds until a silent publisher is dropped,
+    ``silent``: until another one may have its place."""
     script = tmp_path / "relay"
-    script.write_text("#!/bin/sh\nulimit -d >limits; nice >>limits; echo >>limits\nexec sleep 60\n")
+    script.write_text(f"#!/bin/sh\n{relay}\n")
     script.chmod(0o755)
     used: list[tuple[str, str]] = []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Door]:
-        async with running(tmp_path, replace(LIMITS, silent_after=0.3)) as registry:
-            door = Door(registry, script, idle, lambda key, address: used.append((key, address)))
+        async with running(tmp_path, replace(LIMITS, silent_after=silent)) as registry:
+            door = Door(registry, script, idle, silent, lambda key, address: used.append((key, address)))
             try:
                 yield door
             finally:
@@ -116,6 +128,7 @@ def test_a_publisher_is_sent_to_a_name_that_only_its_relay_knows(tmp_path: Path)
     async def story(door: Door) -> None:
         answer = await door.publish()
         assert answer.status_code == 302
+        assert door.rtmp._broadcasts.totals.connections == {"websocket": 0, "rtmp": 1}
         name = answer.headers["location"]
         assert name.startswith("demo-")
         assert len(name) == len("demo-") + 16
@@ -218,12 +231,14 @@ def test_a_ghost_is_known_by_what_nginx_has_of_it_also_while_it_is_not_read(tmp_
         assert (await door.publish(clientid="3")).status_code == 302
         assert first.publication.verdict
 
-    play(tmp_path, story)
+    play(tmp_path, story, silent=2.0)  # longer than a busy machine takes from one update to the next
 
 
 def test_of_two_that_wait_for_one_that_has_left_the_second_does_not_throw_out_the_first(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(relay, "_DRAIN_SECONDS", 60.0)  # the first one does not end by itself
+
     async def story(door: Door) -> None:
         await door.publish()
         (first,) = door.rtmp._relays.values()
@@ -298,7 +313,28 @@ def test_who_sends_what_nginx_does_not_pass_on_is_told_what_can_be_taken(
         refused = door.rtmp.source("demo")
         assert refused and words in refused["advice"][0]
 
-    play(tmp_path, story, idle=0.3)
+    play(tmp_path, story, idle=2.0)  # longer than a busy machine takes to tell of it
+
+
+@pytest.mark.parametrize(
+    ("relay", "patience", "code", "words"),
+    [(NO_CODEC, 60.0, Code.UNSUPPORTED, "choose H.264"), (RELAY, 0.1, Code.INTERNAL, "could not read")],
+    ids=["over", "late"],
+)
+def test_a_relay_that_never_joins_is_one_refusal_for_its_own_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relay: str, patience: float, code: Code, words: str
+) -> None:
+    monkeypatch.setattr(rtmp, "_JOIN_SECONDS", patience)
+
+    async def story(door: Door) -> None:
+        answer = await door.call("publish", name="good")  # and nobody plays
+        assert answer.json()["error"]["code"] == code.value
+        await until(lambda: not len(door.rtmp))
+        assert door.rtmp._broadcasts.totals.refusals == {code.value: 1}
+        refused = door.rtmp.source("demo")
+        assert refused and words in refused["advice"][0]
+
+    play(tmp_path, story, relay=relay)
 
 
 def test_a_relay_has_the_limits_of_an_encoder(tmp_path: Path) -> None:

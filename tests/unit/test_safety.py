@@ -9,7 +9,7 @@ import pytest
 
 from ingestd.cli.main import main, parser
 from ingestd.cli.options import settings_of
-from ingestd.safety import is_loopback, rtmp_bind, unsafe
+from ingestd.safety import is_loopback, own_bind, rtmp_bind, unsafe
 from ingestd.settings import Settings
 
 TLS: dict[str, Any] = {"tls_certificate": Path("/c.pem"), "tls_key": Path("/k.pem")}
@@ -19,8 +19,8 @@ def made(rtmp: dict[str, Any] | None = None, **http: Any) -> Settings:
     return Settings.model_validate({"http": http, "rtmp": rtmp or {}})
 
 
-def words(rtmp: dict[str, Any] | None = None, own_nginx: bool = True, **http: Any) -> str | None:
-    return unsafe(made(rtmp, **http), own_nginx=own_nginx)
+def words(rtmp: dict[str, Any] | None = None, **http: Any) -> str | None:
+    return unsafe(made(rtmp, **http))
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::", "", "192.0.2.1", "tv.example.org"])
@@ -45,14 +45,6 @@ def test_the_flag_is_the_setting() -> None:
         assert settings_of(parser().parse_args(["up", *words])).http.insecure is insecure
 
 
-def test_serve_refuses_a_public_address_whatever_certificate_it_is_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    tls = [f"--set=http.{name}={path}" for name, path in TLS.items()]
-    assert main(["serve", "--bind", "0.0.0.0", "--data-dir", str(tmp_path / "data"), *tls]) == 2
-    assert "`ingestd serve` itself has no TLS" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_loopback_takes_nothing(bind: str) -> None:
     assert is_loopback(bind)
@@ -63,6 +55,21 @@ def test_stream_keys_over_rtmp_are_secrets_as_well() -> None:
     said = words({"bind": "0.0.0.0"})
     assert said and "rtmp.bind = '0.0.0.0'" in said and "http.bind =" not in said
     assert words({"bind": "127.0.0.1"}, bind="0.0.0.0", insecure=True) is None
+
+
+@pytest.mark.parametrize("published", ["0.0.0.0", "[::]", "192.0.2.1"])
+def test_in_a_container_it_is_the_published_address_that_takes_a_certificate(published: str) -> None:
+    inside: dict[str, Any] = {"bind": "0.0.0.0", "published": published}
+    said = words(**inside)
+    assert said and "http.published = " in said and "INGESTD_LISTEN" in said and "http.bind" not in said
+    assert words(**inside, insecure=True) is None
+    assert words(**inside, **TLS) is None
+
+
+@pytest.mark.parametrize("published", ["127.0.0.1", "[::1]"])
+def test_what_is_published_for_this_machine_takes_nothing(published: str) -> None:
+    assert words(bind="0.0.0.0", published=published) is None
+    assert words({"bind": "0.0.0.0"}, bind="0.0.0.0", published=published) is None
 
 
 @pytest.mark.parametrize("name", sorted(TLS))
@@ -83,16 +90,17 @@ def test_rtmps_takes_a_certificate() -> None:
     assert words({"tls_port": 1936}, **TLS) is None
 
 
-@pytest.mark.parametrize("bind", ["0.0.0.0", "192.0.2.1"])
-def test_without_an_nginx_of_ours_a_certificate_makes_nothing_safe(bind: str) -> None:
-    said = words(own_nginx=False, bind=bind, **TLS)
-    assert said and f"http.bind = {bind!r}" in said and "--insecure" in said
-    assert words(own_nginx=False, bind=bind, insecure=True, **TLS) is None
-    assert words(own_nginx=False, **TLS) is None
-
-
-def test_where_another_nginx_listens_is_not_ours_to_refuse() -> None:
-    assert words({"bind": "0.0.0.0"}, own_nginx=False) is None
+@pytest.mark.parametrize(
+    ("http", "bind"),
+    [
+        ({}, "127.0.0.1"),
+        ({"bind": "0.0.0.0", "insecure": True}, "0.0.0.0"),
+        ({"bind": "0.0.0.0"} | TLS, "127.0.0.1"),
+        ({"bind": "0.0.0.0", "insecure": True} | TLS, "0.0.0.0"),
+    ],
+)
+def test_beside_an_nginx_with_a_certificate_ingestd_is_on_loopback(http: dict[str, Any], bind: str) -> None:
+    assert own_bind(made(**http)) == bind
 
 
 @pytest.mark.parametrize(
@@ -111,3 +119,19 @@ def test_with_a_certificate_rtmp_without_it_is_public_only_where_that_is_said(
     rtmp: str, http: dict[str, Any], bind: str
 ) -> None:
     assert rtmp_bind(made({"bind": rtmp}, **http)) == bind
+
+
+@pytest.mark.parametrize("http", [{}, {"bind": "0.0.0.0", "insecure": True}, {"bind": "0.0.0.0"} | TLS])
+def test_for_an_nginx_elsewhere_ingestd_listens_where_that_one_asks(http: dict[str, Any]) -> None:
+    settings = Settings.model_validate(
+        {"http": http, "rtmp": {"host": "10.0.0.3"}, "nginx": {"upstream": "10.0.0.2"}}
+    )
+    assert own_bind(settings) == "10.0.0.2"
+    assert unsafe(settings) is None
+
+
+@pytest.mark.parametrize(("host", "upstream"), [("nginx", "10.0.0.2"), ("10.0.0.3", "ingestd")])
+def test_an_nginx_elsewhere_and_ingestd_know_each_other_by_address(host: str, upstream: str) -> None:
+    """nginx would look a name up once, and ``allow`` takes none."""
+    said = unsafe(Settings.model_validate({"rtmp": {"host": host}, "nginx": {"upstream": upstream}}))
+    assert said and "nginx.upstream" in said and "rtmp.host" in said

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestd.errors import SettingsError
-from ingestd.settings import Rung, Settings, Source, default_data_dir, flag_name, keys, load
+from ingestd.settings import SECRETS, Rung, Settings, Source, default_data_dir, flag_name, keys, load
 from tests.unit import sample_config
 
 WINDOW: Source = ("hls", "window")
@@ -109,7 +109,8 @@ def test_settings_cannot_be_changed_later() -> None:
 
 def test_an_unknown_key_is_named_with_its_line_and_what_is_allowed(tmp_path: Path) -> None:
     said = fault(tmp_path, "# sample\n[log]\nlevel = 'info'\ncolour = true\n")
-    assert said == f"log.colour: unknown key, at {tmp_path}/ingestd.toml:4; allowed in [log]: style, level"
+    where = f"{tmp_path}/ingestd.toml:4"
+    assert said == f"log.colour: unknown key, at {where}; allowed in [log]: style, level, access"
 
 
 def test_an_unknown_section_is_named_with_its_line_and_what_is_allowed(tmp_path: Path) -> None:
@@ -148,12 +149,9 @@ def test_a_fault_in_a_flag_names_the_flag() -> None:
         load(flags={("http", "port"): "x"})
 
 
-SECRETS: list[Source] = [("database", "url"), ("auth", "secret"), ("auth", "previous_secret")]
-
-
 def test_these_are_the_secrets() -> None:
     """A setting that is one, too, has to be marked in the model."""
-    assert [source for source, field in keys().items() if not field.repr] == SECRETS
+    assert [source for source, field in keys().items() if not field.repr] == sorted(SECRETS, reverse=True)
 
 
 @pytest.mark.parametrize("source", SECRETS)
@@ -264,6 +262,76 @@ def test_whatever_a_flag_says_is_taken_or_explained(text: str, source: Source) -
         load(flags={source: text})
     except SettingsError as error:
         assert str(error).startswith(".".join(source))
+
+
+# Secrets in files of their own
+
+
+def secret_file(directory: Path, name: str, text: str = "of a file\n") -> Path:
+    file = directory / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("source", SECRETS, ids=".".join)
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, source: Source) -> None:
+    section, key = source
+    file = secret_file(tmp_path, "secret")
+    for found in (
+        load(config(tmp_path, f"[{section}]\n{key}_file = '{file}'\n")),
+        load(environ={f"INGESTD_{section}_{key}_FILE".upper(): str(file)}),
+        load(flags={(section, f"{key}_file"): str(file)}),
+    ):
+        assert getattr(getattr(found, section), key) == "of a file"
+
+
+@pytest.mark.parametrize("source", SECRETS, ids=".".join)
+def test_a_credential_of_the_service_is_taken_by_its_name(tmp_path: Path, source: Source) -> None:
+    secret_file(tmp_path, ".".join(source))
+    found = load(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert getattr(getattr(found, source[0]), source[1]) == "of a file"
+
+
+def test_a_credential_stands_above_the_file_and_below_the_environment(tmp_path: Path) -> None:
+    secret_file(tmp_path, "auth.secret")
+    file = config(tmp_path, "[auth]\nsecret = 'of the configuration'\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert load(file, environ).auth.secret == "of a file"
+    assert load(file, environ | {"INGESTD_AUTH_SECRET": "mine"}).auth.secret == "mine"
+
+
+def test_credentials_that_are_no_settings_are_passed_over(tmp_path: Path) -> None:
+    secret_file(tmp_path, "tls.key")
+    assert load(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}) == Settings()
+
+
+def test_credentials_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"{tmp_path}/missing cannot be read: No such file"):
+        load(environ={"CREDENTIALS_DIRECTORY": f"{tmp_path}/missing"})
+    (tmp_path / "auth.secret").mkdir()
+    with pytest.raises(SettingsError, match=r"auth\.secret cannot be read: Is a directory"):
+        load(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
+def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    file = secret_file(tmp_path, "secret")
+    said = fault(tmp_path, f"[auth]\nsecret = 'x'\nsecret_file = '{file}'\n")
+    assert said.startswith("auth.secret (at ") and "auth.secret_file (at " in said and "both set" in said
+
+
+def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    said = fault(tmp_path, f"[database]\nurl_file = '{tmp_path}/missing'\n")
+    assert said == f"database.url_file: {tmp_path}/missing cannot be read: No such file or directory"
+
+
+def test_a_secret_file_without_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff\xfe")
+    assert fault(tmp_path, f"[auth]\nsecret_file = '{tmp_path}/secret'\n").endswith("/secret' holds no text")
+
+
+@pytest.mark.parametrize("value", ["3", "true", "[]"])
+def test_a_secret_file_that_is_no_path_is_told_like_any_fault(tmp_path: Path, value: str) -> None:
+    assert fault(tmp_path, f"[auth]\nsecret_file = {value}\n").startswith("auth.secret_file = ")
 
 
 # Where data lives

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
+from structlog.contextvars import bind_contextvars, get_contextvars, merge_contextvars
 
 from ingestd.tasks import Tasks
 
@@ -117,3 +118,31 @@ def test_a_task_can_close_its_own_owner() -> None:
 
 def test_closing_nothing_is_fine() -> None:
     assert told(lambda tasks: tasks.close()) == []
+
+
+def test_what_a_task_is_about_stands_on_its_lines_and_on_those_of_the_tasks_it_makes() -> None:
+    seen: list[dict[str, Any]] = []
+
+    async def note() -> None:
+        seen.append(get_contextvars())
+
+    async def inner() -> None:
+        await note()
+        bind_contextvars(generation=3)
+        await Tasks("child").spawn(note(), "note")
+
+    async def story(tasks: Tasks) -> None:
+        bind_contextvars(request_id="r")
+        await Tasks("broadcast", broadcast="b").spawn(inner(), "run")
+        await tasks.spawn(note(), "note")
+        await asyncio.wait([Tasks("other", broadcast="c").spawn(fail(), "broken")])
+
+    async def play() -> None:
+        await story(Tasks("owner"))
+        await asyncio.sleep(0)
+
+    with structlog.testing.capture_logs(processors=[merge_contextvars]) as logs:
+        asyncio.run(play())
+    assert seen == [{"broadcast": "b"}, {"broadcast": "b", "generation": 3}, {"request_id": "r"}]
+    assert [(one["event"], one["broadcast"]) for one in logs] == [("task_failed", "c")]
+    assert "request_id" not in logs[0]

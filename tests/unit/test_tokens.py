@@ -67,10 +67,13 @@ class Store:
 def tokens(
     auth: Auth = OURS, data: Path = Path("/nonexistent"), now: float = NOW, store: Store | None = None
 ) -> Tokens:
-    """Secrets of the settings need no directory."""
+    """Secrets of the settings need no directory; a provider has all the time that a busy machine takes."""
     if auth.secret:
         data = Path("/")
-    return Tokens.open(auth, data, lambda: KNOWN, store or Store(), lambda: now)
+    made = Tokens.open(auth, data, lambda: KNOWN, store or Store(), lambda: now)
+    if made._provider:
+        made._provider.timeout = 60.0
+    return made
 
 
 def claims(**changed: Any) -> dict[str, Any]:

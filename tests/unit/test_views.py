@@ -11,9 +11,11 @@ from typing import Any
 from ingestd.broadcast.broadcast import Broadcast, Terms
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.generation import Works
+from ingestd.broadcast.lifecycle import State
 from ingestd.container.model import InitSegment, Track, TrackKind
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.encoder.ladder import Rendition
+from ingestd.ingest.status import status
 from ingestd.journal.journal import BroadcastRow, Journal
 from ingestd.web.views import broadcast_view, source_view
 
@@ -59,6 +61,8 @@ def test_a_broadcast_that_has_just_begun(tmp_path: Path) -> None:
         "renditions": [],
         "left_out": 0,
         "encoder": None,
+        "viewers": None,
+        "viewers_peak": None,
     }
 
 
@@ -99,6 +103,37 @@ def test_a_broadcast_that_failed_says_why_and_when(tmp_path: Path) -> None:
     found = view(tmp_path, change)
     assert found["ended_at"] == "2023-11-14T22:13:21.000Z"
     assert found["message"].endswith(" The encoder died 8 times in a row.")
+
+
+def test_viewers_are_told_with_the_most_there_were(tmp_path: Path) -> None:
+    def change(one: Broadcast) -> None:
+        for viewers in (1, 3, 2):
+            one.watched_by(viewers)
+
+    found = view(tmp_path, change)
+    assert (found["viewers"], found["viewers_peak"]) == (2, 3)
+
+
+def test_of_one_that_is_over_only_the_most_is_told(tmp_path: Path) -> None:
+    def change(one: Broadcast) -> None:
+        one.watched_by(3)
+        one.state = State.ENDED
+
+    found = view(tmp_path, change)
+    assert (found["viewers"], found["viewers_peak"]) == (None, 3)
+
+
+def test_news_of_viewers_come_when_their_number_changes(tmp_path: Path) -> None:
+    told: list[Broadcast] = []
+
+    def change(one: Broadcast) -> None:
+        one._report = told.append
+        for viewers in (2, 2, 2, 1):
+            one.watched_by(viewers)
+        assert status(one)["viewers"] == 1
+
+    view(tmp_path, change)
+    assert len(told) == 2
 
 
 def test_the_source_is_told_track_by_track() -> None:

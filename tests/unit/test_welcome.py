@@ -10,7 +10,7 @@ import pytest
 from ingestd.accounts.installation import FirstStart
 from ingestd.nginx.launch import Ports
 from ingestd.settings import Settings
-from ingestd.welcome import Addresses, welcome
+from ingestd.welcome import Addresses, discreet, welcome
 
 TLS: dict[str, Any] = {"bind": "0.0.0.0", "tls_certificate": Path("/c.pem"), "tls_key": Path("/k.pem")}
 
@@ -26,6 +26,8 @@ def addresses(rtmp: dict[str, Any] | None = None, own_nginx: bool = True, **http
         ({}, "http://127.0.0.1:8080"),
         ({"bind": "0.0.0.0", "insecure": True}, "http://127.0.0.1:8080"),
         ({"bind": "::1"}, "http://[::1]:8080"),
+        ({"bind": "0.0.0.0", "published": "192.0.2.1"}, "http://192.0.2.1:8080"),
+        ({"bind": "0.0.0.0", "published": "[::]"}, "http://[::1]:8080"),
         (TLS | {"public_host": "tv.example.org"}, "https://tv.example.org:8080"),
     ],
 )
@@ -96,3 +98,13 @@ def test_the_secret_and_the_password_are_told_where_there_are_any() -> None:
     assert "/broadcast#streamKey=k\n" in said and "as admin, password pass\n" in said
     said = welcome(addresses(), "demo", "", None)
     assert "/broadcast\n" in said and "password" not in said and "secret" not in said
+
+
+def test_a_journal_is_told_where_to_get_a_password_and_no_secret() -> None:
+    link = addresses().page
+    assert discreet(addresses(), FirstStart("admin", "pass")).endswith(
+        f"{link}/sign-in as admin; first give it a password: ingestd user password admin"
+    )
+    assert discreet(addresses(), None) == f"ingestd is ready: {link}/"
+    said = discreet(addresses(), FirstStart("admin", "pass"), "docker exec it ingestd")
+    assert said.endswith(": docker exec it ingestd user password admin")

@@ -9,8 +9,9 @@ import pytest
 from tests.web.world import World, installation
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """For no longer than these tests: it goes on in a thread, beside whatever is tested next."""
     with installation(tmp_path_factory.mktemp("web")) as made:
         yield made
 

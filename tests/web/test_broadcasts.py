@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import pytest
 
 from ingestd.accounts.model import Scope
 from ingestd.web.api import broadcasts as resource
+from tests.support.server import PATIENCE
 from tests.web.world import CLIENT, HOST, SELF, Channel, World
 
+_MARKS = count(1)  # viewers, by which a change is known again
 MAY = {"anonymous": False, "other": False, "publisher": True, "owner": True, "root": True, "token": True}
 
 
@@ -99,14 +102,19 @@ class Events:
         await self._left.wait()
         return {"type": "http.disconnect"}
 
-    async def __aiter__(self) -> AsyncIterator[tuple[str, Any]]:
+    async def rounds(self) -> AsyncIterator[list[tuple[str, Any]]]:
+        """Names and data of events that come together."""
         while True:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 message = await self.sent.get()
-            text = message.get("body", b"").decode()
-            if text.startswith("event: "):
-                name, _, data = text.partition("\r\n")
-                yield name.removeprefix("event: "), json.loads(data.strip().removeprefix("data: "))
+            texts = message.get("body", b"").decode().split("\r\n\r\n")
+            pairs = [text.split("\r\n") for text in texts if text.startswith("event: ")]
+            yield [(name.removeprefix("event: "), json.loads(data[len("data: ") :])) for name, data in pairs]
+
+    async def __aiter__(self) -> AsyncIterator[tuple[str, Any]]:
+        async for told in self.rounds():
+            for one in told:
+                yield one
 
     async def close(self) -> None:
         self._left.set()
@@ -115,17 +123,18 @@ class Events:
 
 
 async def follow(world: World, headers: dict[str, str], query: str, *changes: str) -> list[tuple[str, Any]]:
-    """The events from the snapshot to the last of ``changes``, which are broadcasts that change in turn."""
-    events, seen = Events(world, query, headers), []
+    """The events from the snapshot to the round in which the last of ``changes`` is told, all of which are
+    broadcasts that change; of others, that were begun lately, there is nothing."""
+    events, seen, mark = Events(world, query, headers), [], next(_MARKS)
     try:
-        async for name, data in events:
-            seen.append((name, data))
-            if name == "snapshot":
+        async for told in events.rounds():
+            seen += [(name, data) for name, data in told if name == "snapshot" or data["id"] in changes]
+            if told and told[0][0] == "snapshot":
                 for identity in changes:
                     found = world.broadcasts.find(identity)
                     assert found
-                    world.broadcasts._changed(found)
-            if name == "broadcast" and data["id"] == changes[-1]:
+                    found.watched_by(mark)
+            if any(data["id"] == changes[-1] and data["viewers"] == mark for _, data in seen[1:]):
                 return seen
     finally:
         await events.close()
@@ -138,7 +147,8 @@ def test_events_tell_of_a_private_channel_who_may_watch_it(who: str, world: Worl
     seen = world.do(follow(world, world.credentials(who), "", private.broadcast, last.broadcast))
     assert [name for name, _ in seen][:1] == ["snapshot"]
     assert (private.broadcast in [one["id"] for one in seen[0][1]["broadcasts"]]) is MAY[who]
-    assert [data["id"] for _, data in seen[1:]] == [private.broadcast] * MAY[who] + [last.broadcast]
+    told = {data["id"] for _, data in seen[1:]}
+    assert told == {last.broadcast, *([private.broadcast] if MAY[who] else [])}
 
 
 def test_events_of_one_channel_with_a_token_in_the_address(world: World, private: Channel) -> None:
@@ -146,7 +156,7 @@ def test_events_of_one_channel_with_a_token_in_the_address(world: World, private
     query = f"channel={private.name}&token={world.token(Scope.WATCH, private.name)}"
     seen = world.do(follow(world, {}, query, public.broadcast, private.broadcast))
     assert [one["id"] for one in seen[0][1]["broadcasts"]] == [private.broadcast]
-    assert [data["id"] for _, data in seen[1:]] == [private.broadcast]
+    assert {data["id"] for _, data in seen[1:]} == {private.broadcast}
 
 
 def test_who_is_signed_out_meanwhile_hears_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,35 +164,49 @@ def test_who_is_signed_out_meanwhile_hears_no_more(world: World, monkeypatch: py
     name, hidden, last = world.person(), world.channel(private=True), world.channel()
     world.do(world.accounts.channels.allow(SELF, hidden.name, name))
 
-    async def sign_out_in_between() -> list[str]:
-        events, told = Events(world, "", world.credentials(name)), []
+    async def sign_out_in_between() -> list[tuple[str, int]]:
+        """What is told of each change that is made here: by their marks, since others are told of, too."""
+        events, told, before, after = (
+            Events(world, "", world.credentials(name)),
+            [],
+            next(_MARKS),
+            next(_MARKS),
+        )
         try:
             async for kind, data in events:
                 one, other = world.broadcasts.find(hidden.broadcast), world.broadcasts.find(last.broadcast)
                 assert one and other
                 if kind == "snapshot":
-                    world.broadcasts._changed(one)
-                    continue
-                told.append(data["id"])
-                if data["id"] == last.broadcast:
-                    return told
-                await world.accounts.sessions.close_all(SELF, world.users[name].id)
-                world.broadcasts._changed(one)
-                world.broadcasts._changed(other)
+                    one.watched_by(before)
+                elif data["viewers"] in (before, after):
+                    told.append((data["id"], data["viewers"]))
+                    if data["viewers"] == after:
+                        return told
+                    await world.accounts.sessions.close_all(SELF, world.users[name].id)
+                    one.watched_by(after)
+                    other.watched_by(after)
         finally:
             await events.close()
         return told
 
-    assert world.do(sign_out_in_between()) == [hidden.broadcast, last.broadcast]
+    (first, _), (second, _) = world.do(sign_out_in_between())
+    assert (first, second) == (hidden.broadcast, last.broadcast)
+
+
+async def status(events: Events) -> int:
+    return int((await events.sent.get())["status"])
+
+
+async def nobody_reads(world: World) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while world.feed:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
 
 
 def test_one_address_has_so_many_event_streams_and_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resource, "_STREAMS", 2)
-
-    async def status(events: Events) -> int:
-        return int((await events.sent.get())["status"])
+    monkeypatch.setattr(world.feed, "_most_of_one", 2)
 
     async def open_and_close() -> None:
         # one after the other: who is the third must be known
@@ -200,6 +224,56 @@ def test_one_address_has_so_many_event_streams_and_no_more(
         assert await status(again) == 200
         for one in (second, third, elsewhere, again):
             await one.close()
-        assert not world.context.streams
+        await nobody_reads(world)
+        assert not world.feed._open and not world.feed._readings
 
     world.do(open_and_close())
+
+
+def test_all_addresses_together_have_so_many_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.feed, "_most", 3)
+
+    async def open_and_close() -> None:
+        first = [
+            Events(world, "", {"X-Forwarded-For": f"192.0.2.{number}"}, "127.0.0.1") for number in range(3)
+        ]
+        for one in first:
+            assert await status(one) == 200
+        one_more = Events(world, "", {"X-Forwarded-For": "192.0.2.9"}, "127.0.0.1")
+        head = await one_more.sent.get()
+        assert head["status"] == 503
+        assert (b"retry-after", b"15") in head["headers"]
+        body = (await one_more.sent.get())["body"]
+        assert b"The server has 3 event streams open" in body and b"Try again in 15 s." in body
+        await first.pop().close()
+        again = Events(world, "", {"X-Forwarded-For": "192.0.2.9"}, "127.0.0.1")
+        assert await status(again) == 200
+        for one in (*first, one_more, again):
+            await one.close()
+        await nobody_reads(world)
+
+    world.do(open_and_close())
+
+
+def test_a_silent_stream_is_kept_open_by_comments(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "_PING_SECONDS", 0.01)
+    nothing = world.channel()
+
+    async def listen() -> list[bytes]:
+        events = Events(world, f"channel={nothing.name}", {})
+        bodies: list[bytes] = []
+        try:
+            while bodies.count(b": ping\r\n\r\n") < 2:
+                async with asyncio.timeout(PATIENCE):
+                    message = await events.sent.get()
+                bodies += [message["body"]] if message.get("body") else []
+            return bodies
+        finally:
+            await events.close()
+
+    snapshot, *others = world.do(listen())
+    assert snapshot.startswith(b"event: snapshot\r\n")
+    told = {one for one in others if one != b": ping\r\n\r\n"}
+    assert all(one.startswith(b"event: broadcast\r\n") for one in told), "that it has begun, at most"

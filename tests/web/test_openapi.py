@@ -10,12 +10,14 @@ from typing import Any, cast
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, settings, strategies
+from PIL import Image
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ingestd.accounts.failures import Failures
 from ingestd.ingest.origin import Origins
 from ingestd.web.api import ApiContext, api
+from tests.web.test_pictures import encoded
 from tests.web.world import CLIENT, SELF, World, installation
 
 DOCUMENT = api(cast(ApiContext, SimpleNamespace(origins=Origins()))).openapi()
@@ -56,6 +58,12 @@ class Bridge:
 async def _await(awaitable: Any) -> Any:
     return await awaitable
 
+
+for kind in ("JPEG", "PNG", "WEBP"):
+    small = encoded(Image.new("RGB", (9, 9)), kind)
+    schemathesis.openapi.media_type(f"image/{kind.lower()}", strategies.just(small))
+
+schemathesis.openapi.media_type("application/octet-stream", strategies.just(bytes(99)))
 
 bridge = Bridge()
 schema = schemathesis.openapi.from_dict(with_real_names(DOCUMENT))

@@ -42,11 +42,17 @@ MATRIX: list[Ask] = [
     ("PATCH", "/channels/{public}", {"owner": "other"}, (*MANAGER, 403, 200, 200)),
     ("PATCH", "/channels/nobody", {"title": "Another"}, (401, 404, 404, 404, 404, 404)),
     ("DELETE", "/channels/{public}", None, (*MANAGER, 204, 204, 204)),
+    ("GET", "/channels/{public}/picture", None, (404,) * 6),
+    ("GET", "/channels/{private}/picture", None, (401, 403, 404, 404, 404, 404)),
+    ("PUT", "/channels/{public}/picture", None, (*MANAGER, 400, 400, 400)),
+    ("DELETE", "/channels/{public}/picture", None, (*MANAGER, 200, 200, 200)),
     ("GET", "/channels/{public}/publishers", None, (*MANAGER, 200, 200, 200)),
     ("PUT", "/channels/{public}/publishers/other", None, (*MANAGER, 204, 204, 204)),
     ("PUT", "/channels/{public}/publishers/nobody", None, (*MANAGER, 404, 404, 404)),
     ("DELETE", "/channels/{public}/publishers/publisher", None, (*MANAGER, 204, 204, 204)),
     ("GET", "/channels/{public}/source", None, (401, 403, 200, 200, 200, 200)),
+    ("GET", "/channels/{public}/readiness", None, (401, 403, 200, 200, 200, 200)),
+    ("PUT", "/channels/{public}/upload-test", None, (401, 403, 409, 409, 409, 409)),  # it is live
     ("GET", "/channels/{public}/keys", None, (*MANAGER, 200, 200, 200)),
     ("POST", "/channels/{public}/keys", {"label": "vMix"}, (*MANAGER, 201, 201, 201)),
     ("DELETE", "/channels/{public}/keys/{key}", None, (*MANAGER, 204, 204, 204)),
@@ -64,13 +70,21 @@ MATRIX: list[Ask] = [
     ("PATCH", "/channels/{private}/targets/{target}", {"enabled": False}, (*MANAGER, 404, 404, 404)),
     ("DELETE", "/channels/{public}/targets/{target}", None, (*MANAGER, 204, 204, 204)),
     ("GET", "/broadcasts", None, (200,) * 6),
+    ("GET", "/broadcasts/{public_broadcast}", None, (200,) * 6),
+    ("GET", "/broadcasts/{private_broadcast}", None, (404, 404, 200, 200, 200, 200)),
     ("GET", "/broadcasts/{public_broadcast}/generations", None, (200,) * 6),
     ("GET", "/broadcasts/{private_broadcast}/generations", None, (404, 404, 200, 200, 200, 200)),
+    ("GET", "/broadcasts/{public_broadcast}/diagnosis", None, (*MANAGER, 200, 200, 200)),
+    ("GET", "/broadcasts/{public_broadcast}/diagnosis.tar.gz", None, (*MANAGER, 200, 200, 200)),
+    ("GET", "/server", None, (*ADMIN, 200, 200)),
+    ("GET", "/stats", None, (*ADMIN, 200, 200)),
+    ("GET", "/overview", None, (*ADMIN, 200, 200)),
     ("GET", "/audit", None, (*ADMIN, 200, 200)),
     ("GET", "/audit?channel={public}", None, (*MANAGER, 200, 200, 200)),
     ("GET", "/audit?channel=nobody", None, (401, 404, 404, 404, 404, 404)),
 ]
-ELSEWHERE = {("post", "/session"), ("get", "/events")}  # in test_session, test_broadcasts
+ELSEWHERE = {("post", "/session"), ("get", "/events"), ("get", "/oembed")}
+"""In test_session, test_broadcasts, test_oembed."""
 
 
 def test_the_matrix_is_whole(world: World) -> None:
@@ -101,9 +115,13 @@ def test_everybody_gets_the_answer_that_is_theirs(ask: Ask, world: World, privat
 def test_a_token_of_another_scope_administers_nothing(scope: Scope, world: World, private: Channel) -> None:
     bearer = {"Authorization": f"Bearer {world.token(scope, private.name)}"}
     names = {"public": private.name, "private": private.name, "key": private.key_id, "fresh": world.fresh()}
-    names |= {"target": "0123456789abcdef", "user": "other", "token_of_public": "0123456789abcdef"}
+    names |= {"target": "0123456789abcdef", "user": "other", "public_broadcast": private.broadcast}
+    names |= {"token_of_public": "0123456789abcdef"}
     for method, path, body, statuses in MATRIX:
-        if statuses[0] == 401 and path != "/channels/{private}":  # that one it may see
+        if statuses[0] == 401 and path not in (
+            "/channels/{private}",
+            "/channels/{private}/picture",
+        ):  # it may see
             answer = world.ask("nobody", method, path.format(**names), _filled(body, names), headers=bearer)
             assert answer.status_code == 403, (method, path, answer.text)
 

@@ -28,13 +28,21 @@ from ingestd.accounts.model import Actor, Role, Scope, User
 from ingestd.accounts.passwords import Passwords
 from ingestd.broadcast.broadcast import Broadcast
 from ingestd.broadcast.registry import Broadcasts, Limits
+from ingestd.delivery.pictures import Pictures
 from ingestd.ingest.origin import Origins
+from ingestd.log import Recent
+from ingestd.monitor.diagnosis import Diagnosis
+from ingestd.monitor.host import Host
+from ingestd.monitor.monitor import Monitor
+from ingestd.monitor.overview import Overview
 from ingestd.settings import Settings
 from ingestd.web.api import ApiContext, api
 from ingestd.web.api.errors import http_error, mistake
 from ingestd.web.api.models import Rtmp
+from ingestd.web.feed import Feed
 from ingestd.web.hardening import hardened
 from ingestd.web.internal import Internal
+from tests.support.server import PATIENCE
 from tests.unit import live
 
 HOST = "tv.example.org"
@@ -45,6 +53,10 @@ FAILURES = 10
 CLIENT = "192.0.2.7"
 
 T = TypeVar("T")
+
+
+async def _versions() -> dict[str, str]:
+    return {"ffmpeg": "ffmpeg version 0"}
 
 
 def password(name: str) -> str:
@@ -65,10 +77,17 @@ class World:
     """Everybody signs in once. ``anonymous`` is a page without a session, ``nobody`` a program without
     anything; ``token`` is an admin's bearer token."""
 
-    def __init__(self, accounts: Accounts, broadcasts: Broadcasts, loop: asyncio.AbstractEventLoop) -> None:
-        self.accounts, self.broadcasts, self.loop = accounts, broadcasts, loop
+    def __init__(
+        self, accounts: Accounts, broadcasts: Broadcasts, data: Path, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.accounts, self.broadcasts, self.data, self.loop = accounts, broadcasts, data, loop
         self.failures = Failures(10**6)  # else one test would lock out the next
         self.gate = Gate(accounts)
+        self.lines = Recent()
+        self.diagnosis = Diagnosis(broadcasts, self.lines, lambda _: {"hls": {}}, _versions)
+        self.pictures = Pictures(data, "ffmpeg")
+        self.overview = Overview(broadcasts, Monitor(), lambda: 0, Host(Path()))
+        self.feed = Feed(broadcasts, 1000)
         self.context = self.make_context()
         self.app = self.make_app(self.context)
         self.document = api(self.context).openapi()
@@ -81,6 +100,8 @@ class World:
         values |= {"broadcasts": self.broadcasts, "origins": Origins(["https://studio.example.net"])}
         values |= {"session_lifetime": 3600.0, "token_lifetime": 600.0}
         values |= {"rtmp": Rtmp(host=None, port=1935, tls_port=None, local=False)}
+        values |= {"diagnosis": self.diagnosis, "overview": self.overview, "feed": self.feed}
+        values |= {"pictures": self.pictures}
         return ApiContext(**(values | changes))
 
     def make_app(self, context: ApiContext) -> ASGIApp:
@@ -199,11 +220,11 @@ class World:
 
 
 def _run(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
-    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(PATIENCE)
 
 
 async def _rest() -> None:
-    """End what others have left running: sse-starlette has one watcher for each loop."""
+    """End what others have left running."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
@@ -238,7 +259,9 @@ def installation(root: Path) -> Iterator[World]:
         exits.push_async_callback(accounts.close)
         limits = Limits(broadcasts=1000, free_disk=0, keep_ended=3600.0)
         broadcasts = _run(exits.enter_async_context(live.running(root, limits)), loop)
-        world = World(accounts, broadcasts, loop)
+        world = World(accounts, broadcasts, data, loop)
+        loop.call_soon_threadsafe(world.feed.start)
+        exits.push_async_callback(world.feed.close)
         world.person("root", Role.ADMIN)
         for name in ("owner", "publisher", "other"):
             world.person(name)

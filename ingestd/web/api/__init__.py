@@ -10,9 +10,16 @@ from ingestd.web.api import (
     audit,
     broadcasts,
     channels,
+    diagnosis,
     keys,
+    oembed,
+    overview,
+    pictures,
+    publishing,
+    server,
     session,
     sessions,
+    stats,
     targets,
     tokens,
     users,
@@ -39,7 +46,25 @@ def api(context: ApiContext) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.context = context
-    for module in (session, account, users, sessions, channels, keys, tokens, targets, broadcasts, audit):
+    for module in (
+        session,
+        account,
+        users,
+        sessions,
+        channels,
+        pictures,
+        publishing,
+        oembed,
+        keys,
+        tokens,
+        targets,
+        broadcasts,
+        diagnosis,
+        audit,
+        overview,
+        server,
+        stats,
+    ):
         app.include_router(module.router)
     answer_errors(app)
     describe(app)

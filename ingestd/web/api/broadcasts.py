@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
 from fastapi import APIRouter, Request
-from sse_starlette import EventSourceResponse, JSONServerSentEvent, ServerSentEvent
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from ingestd.accounts.failures import by_address
 from ingestd.broadcast.broadcast import Broadcast
-from ingestd.broadcast.registry import Broadcasts
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.web.api.context import ApiContext, Context
 from ingestd.web.api.document import FOR_ANYBODY, refusals
 from ingestd.web.api.guard import Caller, Viewer, identify, watching
-from ingestd.web.api.models import BroadcastList, BroadcastView, GenerationList
-from ingestd.web.views import broadcast_view
+from ingestd.web.api.models import BroadcastList, BroadcastView, GenerationList, RecordView
+from ingestd.web.feed import Reading
+from ingestd.web.views import broadcast_view, record_view
 
 router = APIRouter(tags=["broadcasts"])
 
-_PING_SECONDS = 15  # a comment on the event stream, so that proxies keep it open
-_STREAMS = 100  # open at a time for one address: a school behind one is still served
+_PING_SECONDS = 15.0  # of silence, after which a comment is sent, so that proxies keep the stream open
+_PING = b": ping\r\n\r\n"
 _BELIEVED_SECONDS = 5.0  # for which an event stream takes its reader for who that was
-_NO_BROADCAST = Refusal(Code.NO_SUCH_BROADCAST, "There is no such broadcast, or it is long over.")
-_TOO_MANY_STREAMS = Refusal(
-    Code.TOO_MANY, f"Your address has {_STREAMS} event streams open: close some.", retry_after=10
-)
-
+NO_BROADCAST = Refusal(Code.NO_SUCH_BROADCAST, "There is no such broadcast, or it is long over.")
 
 _EVENT = {
     "type": "object",
@@ -52,25 +45,33 @@ _EVENT = {
 """Of ``/events``, as OpenAPI 3.2 has it: BroadcastList in ``snapshot``, BroadcastView in ``broadcast``."""
 
 
-class _EventStream(EventSourceResponse):
+class _Events(StreamingResponse):
     media_type = "text/event-stream"
 
 
-class _CountedStream(_EventStream):
-    """Counts from its first byte to its last; raises :class:`Refused` before the first."""
+class _EventStream(_Events):
+    """A snapshot, then what changes. Counts from its first byte to its last; raises :class:`Refused` before
+    the first."""
 
-    def __init__(self, events: AsyncIterator[ServerSentEvent], opened: Counter[str], address: str) -> None:
-        super().__init__(events, ping=_PING_SECONDS)
-        self._opened, self._place = opened, by_address(address)
+    def __init__(self, context: ApiContext, reader: _Reader, channel: str | None) -> None:
+        super().__init__(self._events(), headers={"X-Accel-Buffering": "no"})  # or nginx keeps it for itself
+        self._broadcasts, self._feed = context.broadcasts, context.feed
+        self._reader, self._channel = reader, channel
+        self._reading = Reading(channel)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._opened[self._place] >= _STREAMS:
-            raise Refused(_TOO_MANY_STREAMS)
-        self._opened[self._place] += 1
-        try:
+        with self._feed.place(self._reader.address), self._feed.reading(self._reading):
             await super().__call__(scope, receive, send)
-        finally:
-            self._opened -= Counter({self._place: 1})  # which forgets who has none
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        wanted = [one for one in self._broadcasts if self._channel in (None, one.channel)]
+        yield self._feed.snapshot(await self._reader.seen(wanted))
+        while (news := await self._reading.next(_PING_SECONDS)) is not None:
+            seen = await self._reader.seen([one.broadcast for one in news])
+            if told := b"".join(one.event for one in news if one.broadcast in seen):
+                yield told
+            elif not news:
+                yield _PING
 
 
 @router.get("/broadcasts", response_model=BroadcastList, openapi_extra=FOR_ANYBODY)
@@ -79,6 +80,17 @@ async def list_broadcasts(caller: Viewer, context: Context, ended: bool = False)
     found = [*context.broadcasts, *(context.broadcasts.ended if ended else ())]
     seen = await _visible(context, caller, found)
     return BroadcastList(broadcasts=[BroadcastView(**broadcast_view(one)) for one in seen])
+
+
+@router.get(
+    "/broadcasts/{broadcast}", response_model=RecordView, responses=refusals(404), openapi_extra=FOR_ANYBODY
+)
+async def show_broadcast(broadcast: str, caller: Viewer, context: Context) -> RecordView:
+    """One that is open or ended lately: what it was, its interruptions, and whether all of it was kept."""
+    found = context.broadcasts.find(broadcast)
+    if found is None or not await _visible(context, caller, [found]):
+        raise Refused(NO_BROADCAST)
+    return RecordView.model_validate(record_view(found, time.time()))
 
 
 @router.get(
@@ -91,7 +103,7 @@ async def show_generations(broadcast: str, caller: Viewer, context: Context) -> 
     """Reports of its last encoders, oldest first."""
     found = context.broadcasts.find(broadcast)
     if found is None or not await _visible(context, caller, [found]):
-        raise Refused(_NO_BROADCAST)
+        raise Refused(NO_BROADCAST)
     return GenerationList.model_validate(
         {"broadcast": found.id, "generations": found.supervisor.reports.as_list()}
     )
@@ -99,30 +111,14 @@ async def show_generations(broadcast: str, caller: Viewer, context: Context) -> 
 
 @router.get(
     "/events",
-    response_class=_EventStream,
+    response_class=_Events,
     openapi_extra=FOR_ANYBODY,
     responses={200: {"description": "Events.", "content": {"text/event-stream": {"itemSchema": _EVENT}}}},
 )
-async def events(
-    request: Request, caller: Viewer, context: Context, channel: str | None = None
-) -> _EventStream:
-    """A snapshot of what is open, then every broadcast that changes; of ``channel`` only, if it is given."""
-    reader = _Reader(context, request, caller)
-    return _CountedStream(_stream(context.broadcasts, reader, channel), context.streams, caller.address)
-
-
-async def _stream(
-    broadcasts: Broadcasts, reader: _Reader, channel: str | None
-) -> AsyncIterator[ServerSentEvent]:
-    async def views(found: Iterable[Broadcast]) -> list[dict[str, Any]]:
-        wanted = [one for one in found if channel in (None, one.channel)]
-        return [broadcast_view(one) for one in await reader.seen(wanted)]
-
-    with broadcasts.subscribe() as subscriber:
-        yield JSONServerSentEvent({"broadcasts": await views(broadcasts)}, event="snapshot")
-        async for changed in subscriber.changes():
-            for view in await views(changed):
-                yield JSONServerSentEvent(view, event="broadcast")
+async def events(request: Request, caller: Viewer, context: Context, channel: str | None = None) -> _Events:
+    """A snapshot of what is open, then every broadcast that changes, about once a second at most; of
+    ``channel`` only, if it is given."""
+    return _EventStream(context, _Reader(context, request, caller), channel)
 
 
 class _Reader:
@@ -133,6 +129,10 @@ class _Reader:
         self._request = request
         self._caller = caller
         self._known = time.monotonic()
+
+    @property
+    def address(self) -> str:
+        return self._caller.address
 
     async def seen(self, found: list[Broadcast]) -> list[Broadcast]:
         """Those of them that this reader may see now."""

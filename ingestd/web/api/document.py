@@ -20,9 +20,10 @@ _MEANING = {
     408: "The body did not come in time.",
     409: "It exists already, is in use, or was changed by somebody else meanwhile.",
     413: "The body is too large.",
-    429: "Too many wrong attempts, or event streams; Retry-After says when to come back.",
+    429: "Too many wrong attempts, or event streams of one address; Retry-After says when to come back.",
     500: "The server made a mistake.",
-    503: "The database does not answer now.",
+    501: "There is no such format.",
+    503: "The database does not answer now; or so many event streams are open that it takes no more.",
 }
 FOR_ANYBODY: dict[str, Any] = {"security": [{}]}
 """``openapi_extra`` of what needs no credentials, and shows more to some who have."""
@@ -68,8 +69,10 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     if queried or "requestBody" in operation:
         statuses.add(400)
     for status in statuses:
-        answers.setdefault(str(status), {"content": {"application/json": {"schema": _ERROR}}})
+        answers.setdefault(str(status), {})
     for status, answer in answers.items():
+        if int(status) >= 400:  # also where what is fetched is no JSON
+            answer["content"] = {"application/json": {"schema": _ERROR}}
         for media in answer.get("content", {}).values():
             if "itemSchema" in media:  # what streams has no whole
                 media.pop("schema", None)

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
@@ -16,6 +17,7 @@ from ingestd.errors import Code, Refusal, Refused
 MISTAKE = Refusal(Code.INTERNAL, "The server made a mistake; its log says more.")
 _NOTHING_HERE = Refusal(Code.NOT_FOUND, "There is nothing at this address.")
 _NO_JSON = Refusal(Code.MALFORMED, "The body is not a JSON object, or Content-Type is not application/json.")
+_HALF = Refusal(Code.MALFORMED, "The body did not come to its end.")
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _SAID = 200  # characters of a key that a client made up and we repeat
 
@@ -33,6 +35,7 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, mistake)
 
 
@@ -45,6 +48,11 @@ def refused(refusal: Refusal) -> JSONResponse:
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return refused(error.refusal)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Whoever sent a body went away before its end: nobody hears the answer, and nobody made a mistake."""
+    return refused(_HALF)
 
 
 async def _not_valid(_request: Request, error: Exception) -> Response:

@@ -12,9 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request, Security
+from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
+from structlog.contextvars import bind_contextvars
 
 from ingestd.accounts.address import parse
 from ingestd.accounts.failures import by_address
@@ -27,7 +28,7 @@ from ingestd.web.hardening import SAFE
 
 COOKIE = "ingestd_session"
 
-_SIGN_IN = Refusal(Code.UNAUTHENTICATED, "Sign in first, or give an admin token: Authorization: Bearer.")
+SIGN_IN = Refusal(Code.UNAUTHENTICATED, "Sign in first, or give an admin token: Authorization: Bearer.")
 NOT_YOURS = Refusal(Code.FORBIDDEN, "You are not allowed to do this.")
 _WRONG_SCOPE = Refusal(Code.FORBIDDEN, "This token is not for this: a token with the scope admin is needed.")
 _NO_SESSION = Refusal(Code.FORBIDDEN, "This is for people who are signed in, not for tokens.")
@@ -117,6 +118,7 @@ async def by_session(context: ApiContext, request: Request, secret: str) -> Call
     if found is None:
         return Caller(here)
     user, session = found
+    bind_contextvars(user=user.id)
     return Caller(here, Actor(user, here, "session"), session)
 
 
@@ -130,7 +132,9 @@ async def _by_token(context: ApiContext, request: Request) -> Caller:
         return Caller(here, token=token)
     user = context.accounts.directory.user(claims.user)
     if claims.user and user is None:  # went while we read
-        raise Refused(_SIGN_IN)
+        raise Refused(SIGN_IN)
+    if user:
+        bind_contextvars(user=user.id)
     return Caller(here, Actor(user, here, f"token {claims.id}"))
 
 
@@ -181,7 +185,7 @@ Viewer = Annotated[Caller, Depends(_viewer)]
 
 def _somebody(caller: Anyone) -> Actor:
     if caller.actor is None:
-        raise Refused(_WRONG_SCOPE if caller.token else _SIGN_IN)
+        raise Refused(_WRONG_SCOPE if caller.token else SIGN_IN)
     return caller.actor
 
 
@@ -240,11 +244,47 @@ def _manager(
     return At(actor, found, caller)
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Somebody who may publish on a channel, by whatever right."""
+
+    channel: Channel
+
+
+async def _sender(
+    request: Request,
+    channel: Slug,
+    context: Context,
+    caller: Anyone,
+    key: Annotated[str, Header(alias="X-Stream-Key", description="Beside a token, as for /ws.")] = "",
+) -> Sending:
+    found = channel_named(context, channel)
+    if caller.actor is None and caller.token:
+        await _admitted(context, request, found, key, caller.token)
+    elif not caller.may_publish(context, found):
+        raise Refused(NOT_YOURS if caller.actor else SIGN_IN)
+    return Sending(found)
+
+
+async def _admitted(context: ApiContext, request: Request, channel: Channel, key: str, token: str) -> None:
+    """As a publisher would be: by stream key and token, or by a token that names a person."""
+    name = by_address(address(request))
+    heard(context, name)
+    admitted = await context.gate.publisher(key, token)
+    if isinstance(admitted, Refusal):
+        if admitted.code is Code.UNAUTHENTICATED:
+            failed(context, name)
+        raise Refused(admitted)
+    if admitted.channel.id != channel.id:
+        raise Refused(NOT_YOURS)
+
+
 Somebody = Annotated[Actor, Depends(_somebody)]
 Admin = Annotated[Actor, Depends(_admin)]
 Person = Annotated[SignedIn, Depends(_signed_in)]
 Publisher = Annotated[At, Depends(_publisher)]
 Manager = Annotated[At, Depends(_manager)]
+Sender = Annotated[Sending, Depends(_sender)]
 
 
 async def watching(context: ApiContext, caller: Caller, channel: Channel) -> Refusal | None:

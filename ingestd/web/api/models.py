@@ -20,11 +20,11 @@ _YEAR = 366 * 86400  # seconds
 
 # What accounts.checks takes, so that the document is true of it, too.
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
-_PRINTABLE = f"^[^{_CONTROL}]*$"
+PRINTABLE = f"^[^{_CONTROL}]*$"
 _PRESENT = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
 _LINES = r"^(?:[^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]|\r\n)*$"
-_PORT = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_RTMP = rf"^rtmps?://[A-Za-z0-9.-]{{1,253}}(?::{_PORT})?/[!-\"$->@-~]*[!-\"$-.0->@-~][!-\"$->@-~]*$"
+PORT = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_RTMP = rf"^rtmps?://[A-Za-z0-9.-]{{1,253}}(?::{PORT})?/[!-\"$->@-~]*[!-\"$-.0->@-~][!-\"$->@-~]*$"
 
 
 def _whole(value: Any) -> Any:
@@ -39,10 +39,10 @@ Guess = Annotated[str, StringConstraints(max_length=1000)]
 Title = Annotated[str, StringConstraints(max_length=TITLE, pattern=_PRESENT)]
 RenditionName = Annotated[str, StringConstraints(max_length=64, pattern=_PRESENT)]
 Text = Annotated[str, StringConstraints(max_length=DESCRIPTION, pattern=_LINES)]
-Label = Annotated[str, StringConstraints(max_length=LABEL, pattern=_PRINTABLE)]
+Label = Annotated[str, StringConstraints(max_length=LABEL, pattern=PRINTABLE)]
 Lifetime = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=_YEAR, description="seconds")]
 PushUrl = Annotated[str, StringConstraints(max_length=500, pattern=_RTMP)]
-Secret = Annotated[str, StringConstraints(max_length=500, pattern=_PRINTABLE)]
+Secret = Annotated[str, StringConstraints(max_length=500, pattern=PRINTABLE)]
 RoleName = Literal["admin", "broadcaster"]
 
 
@@ -165,7 +165,8 @@ class EncoderView(Answer):
 class BroadcastView(Answer):
     """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address; times in seconds.
 
-    ``left_out`` is the number of renditions, from the top, that are not encoded at present.
+    ``left_out`` is the number of renditions, from the top, that are not encoded at present. ``viewers``
+    are those of the channel now, ``viewers_peak`` the most at one time; null: they are not counted.
     """
 
     id: str
@@ -186,10 +187,33 @@ class BroadcastView(Answer):
     renditions: list[RenditionView]
     left_out: int
     encoder: EncoderView | None
+    viewers: int | None
+    viewers_peak: int | None
 
 
 class BroadcastList(Answer):
     broadcasts: list[BroadcastView]
+
+
+class InterruptionView(Answer):
+    """Nothing new came into the playlist for so many seconds: ``what`` was away, or had to be replaced."""
+
+    since: When
+    seconds: float
+    what: Literal["publisher", "encoder"]
+
+
+class RecordView(Answer):
+    """A broadcast and what became of it.
+
+    ``complete``: it is over, its publisher had said that this was all, and all of it stands in the playlist.
+    ``given_up_bytes`` were received and were more than the server could keep until then.
+    """
+
+    broadcast: BroadcastView
+    complete: bool
+    given_up_bytes: int
+    interruptions: list[InterruptionView]
 
 
 class GenerationView(Answer):
@@ -221,23 +245,7 @@ class GenerationList(Answer):
     generations: list[GenerationView]
 
 
-# Channels
-
-
-class NewChannel(Body):
-    name: Name
-    title: Title
-    description: Text = ""
-    private: bool = False
-    record: bool = False
-
-
-class ChannelChange(Body):
-    title: Title | None = None
-    description: Text | None = None
-    private: bool | None = None
-    record: bool | None = None
-    owner: Name | None = Field(None, description="A user's name; only an admin may hand a channel over.")
+# What is sent to a channel
 
 
 class Rtmp(Answer):
@@ -251,35 +259,6 @@ class Rtmp(Answer):
     port: int
     tls_port: int | None
     local: bool
-
-
-class Rights(Answer):
-    publish: bool
-    manage: bool
-
-
-class ChannelView(Answer):
-    """A channel and its newest broadcast; ``owner`` and ``rtmp`` are told to those who may publish there."""
-
-    channel: str
-    title: str
-    description: str
-    private: bool
-    record: bool
-    owner: str | None
-    may: Rights
-    rtmp: Rtmp | None
-    broadcast: BroadcastView | None
-
-
-class ChannelList(Answer):
-    channels: list[ChannelView]
-
-
-class PublisherList(Answer):
-    """Names of users. The owner and admins may publish anyway, and are not named for that."""
-
-    publishers: list[str]
 
 
 class Source(Answer):

@@ -13,9 +13,9 @@ export class ApiError extends Error {
   }
 }
 
-/** @returns {Promise<Broadcast[]>} open ones and those that ended lately */
-export async function fetchBroadcasts() {
-  const answer = await call("GET", "/broadcasts?ended=true");
+/** @param {string} [token] of a watch link @returns {Promise<Broadcast[]>} open ones and those that ended lately */
+export async function fetchBroadcasts(token) {
+  const answer = await call("GET", "/broadcasts?ended=true", undefined, token);
   return answer.broadcasts;
 }
 
@@ -60,6 +60,7 @@ function request(method, body, token) {
   if (method !== "GET") headers["X-Ingestd"] = "1";
   if (token !== "") headers.Authorization = `Bearer ${token}`;
   if (body === undefined) return { method, headers };
+  if (body instanceof Blob) return { method, headers: { ...headers, "Content-Type": body.type }, body };
   return { method, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 

@@ -21,6 +21,12 @@ test("only what changes something carries the header that no form can send", asy
   assert.deepEqual([seen[2].path, seen[2].body, seen[2].headers["Content-Type"]], ["/api/v1/users", '{"name":"ana"}', "application/json"]);
 });
 
+test("a file goes as it is, with its type", async (context) => {
+  const file = new Blob(["x"], { type: "image/png" });
+  serve(context, (_, { body, headers }) => (assert.equal(body, file), Response.json(headers)));
+  assert.deepEqual(await call("PUT", "/channels/a/picture", file), { Accept: "application/json", "X-Ingestd": "1", "Content-Type": "image/png" });
+});
+
 test("a refusal is an error with the server's words", async (context) => {
   serve(context, () => Response.json({ error: { code: "exists", message: "It exists." } }, { status: 409 }));
   await assert.rejects(call("POST", "/users", {}), { code: "exists", message: "It exists.", status: 409 });

@@ -63,6 +63,8 @@ export class Backlog {
   bytes = 0;
   /** Bytes of them in memory. */
   memory = 0;
+  /** Seconds that were ever recorded. */
+  recorded = 0;
 
   /**
    * A new recorder has given its first bytes. Epochs without bytes do not exist, so that the
@@ -82,6 +84,7 @@ export class Backlog {
     if (blob.size === 0 || epoch.ended) return;
     epoch.chunks.push({ offset: epoch.size, size: blob.size, from: epoch.until, to: now, blob, key: null });
     epoch.cuts.take(blob);
+    this.recorded += (now - epoch.until) / 1000;
     epoch.until = now;
     epoch.size += blob.size;
     this.bytes += blob.size;
@@ -159,6 +162,11 @@ export class Backlog {
     const next = this.#find(number + 1);
     if (next !== undefined) return { kind: "epoch", epoch: next };
     return this.#sealed ? { kind: "stop" } : null;
+  }
+
+  /** When the recorder of that epoch was started, in ms. @param {number} number @returns {number | null} */
+  since(number) {
+    return this.#find(number)?.since ?? null;
   }
 
   /** Chunks in memory, oldest first. @returns {Generator<Chunk & { blob: Blob }>} */

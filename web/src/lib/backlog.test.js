@@ -236,3 +236,10 @@ test("what was never acknowledged needs nothing before it", async () => {
   backlog.add(epoch, blob(3), 5000);
   assert.deepEqual([backlog.oldest, backlog.bytes, kind(backlog, 0, 42)], [{ epoch: 0, offset: 0 }, 43, "bytes"]);
 });
+
+test("it knows when the recorder of an epoch was started, and of no other", () => {
+  const backlog = new Backlog();
+  backlog.begin("video/webm", 1500);
+  assert.equal(backlog.since(0), 1500);
+  assert.equal(backlog.since(1), null);
+});

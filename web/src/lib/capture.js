@@ -1,18 +1,19 @@
 // From a source to the backlog: one recorder after another, without a gap between them.
-import { lowered } from "./flow.js";
 import { PublishError } from "./publish-errors.js";
 import { recordedType, Recorder } from "./recorder.js";
+import { KEYFRAME_MS } from "./recording.js";
 
 /** @typedef {import("./backlog.js").Backlog} Backlog */
 /** @typedef {import("./backlog.js").Epoch} Epoch */
 /** @typedef {import("./recorder.js").RecorderEnvironment} RecorderEnvironment */
 
 /**
- * What is recorded: camera, screen or file.
+ * What is recorded: camera, screen, file or something drawn.
  * @typedef {object} Source
  * @property {MediaStream} stream
  * @property {((why: string) => void) | null} onended it is over by itself: unplugged, no longer shared, played out
  * @property {() => Promise<void>} release let it run, now that it is recorded
+ * @property {(bitrate: number) => Promise<void>} [suit] a picture of a size that this bitrate is enough for
  * @property {() => void} close
  */
 
@@ -40,7 +41,12 @@ export class Capture {
   /** Replaced sources, until the last piece of their recorder has come. @type {Map<Recorder, Source>} */
   #leaving = new Map();
   #bitrate = 0;
+  /** From one keyframe to the next, from the next recorder on. */
+  keyframeMs = KEYFRAME_MS;
   #fruitless = 0;
+  /** Recorders are counted: how many there were, and the newest of those that gave something. */
+  #started = 0;
+  #given = 0;
   #mimeType = "";
   /** @type {(() => void) | null} */
   #onfinished = null;
@@ -109,12 +115,14 @@ export class Capture {
     before.recorder?.stop();
   }
 
-  /** The same source at a lower bitrate; where that fails it stays as it is. */
-  lower() {
-    const bitrate = lowered(this.#bitrate);
-    if (this.#source === null || bitrate === this.#bitrate) return;
+  /** The same source at another bitrate, and in a size for it; where that fails it stays as it is. @param {number} bitrate */
+  async pace(bitrate) {
+    const source = this.#source;
+    if (source === null || bitrate === this.#bitrate) return;
+    if (source.suit !== undefined) await source.suit(bitrate).catch(() => {}); // then a worse picture of the same size
+    if (source !== this.#source || this.#backlog === null) return;
     try {
-      this.replace(this.#source, bitrate);
+      this.replace(source, bitrate);
     } catch {
       // said to nobody: nothing has changed
     }
@@ -142,17 +150,21 @@ export class Capture {
     const source = /** @type {Source} */ (this.#source);
     /** @type {Epoch | null} */
     let epoch = null;
-    const recorder = new Recorder(source.stream, this.#bitrate, {
+    const turn = ++this.#started;
+    const recorder = new Recorder(source.stream, { bitrate: this.#bitrate, keyframeMs: this.keyframeMs }, {
       data: (blob) => {
-        if (epoch === null && recorder !== this.#recorder) return; // replaced before it gave anything
+        // Its epoch would come after the next one's, or nothing is wanted of it any more.
+        if (epoch === null && (turn < this.#given || backlog !== this.#backlog)) return;
         epoch ??= backlog.begin(recorder.mimeType, recorder.since);
+        this.#given = Math.max(this.#given, turn);
         this.#add(backlog, epoch, blob);
       },
       failed: () => this.#failed(recorder, epoch !== null),
       stopped: () => this.#stopped(recorder, backlog, epoch),
     }, this.#environment);
     this.#recorder = recorder;
-    source.release().catch((error) => this.#listener.failed(PublishError.from(error)));
+    // One that is replaced meanwhile cannot play any more, and need not.
+    source.release().catch((error) => source === this.#source && this.#listener.failed(PublishError.from(error)));
   }
 
   /** @param {Backlog} backlog @param {Epoch} epoch @param {Blob} blob */

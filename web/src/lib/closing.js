@@ -4,9 +4,10 @@ import { GAP_CODE, GARBLED_CODE, SILENT_CODE, UNREADABLE_CODE } from "./connecti
 /** @typedef {import("./connection.js").Closing} Closing */
 
 /**
- * What follows: try again; try again, but leave the server in peace for longer; begin a new
- * broadcast, since the old one is over; it is well over; fail.
- * @typedef {"retry" | "wait" | "afresh" | "done" | "fail"} Action
+ * What follows: try again; try again, but leave the server in peace for longer; wait for another
+ * permission, since this one is good no more; begin a new broadcast, since the old one is over; it
+ * is well over; fail.
+ * @typedef {"retry" | "wait" | "permit" | "afresh" | "done" | "fail"} Action
  */
 
 /**
@@ -24,7 +25,6 @@ const VERDICTS = {
   1012: verdict("restarting", "retry", "The server is restarting."),
   1013: verdict("server_full", "wait", "The server is full at the moment."),
   4400: verdict("malformed", "fail", "The server could not read what this browser sent."),
-  4403: verdict("not_allowed", "fail", "This token does not allow you to broadcast on this channel."),
   4404: verdict("no_such_channel", "fail", "The server does not know this channel."),
   4408: verdict("nothing_received", "retry", "The server received nothing for too long."),
   4413: verdict("too_large", "fail", "A piece of the recording was larger than the server takes."),
@@ -36,7 +36,11 @@ const VERDICTS = {
 };
 
 const REFUSED = verdict("not_authenticated", "fail", "The stream key or the token is wrong.");
+const FORBIDDEN = verdict("not_allowed", "fail", "This token does not allow you to broadcast on this channel.");
 const EXPIRED = verdict("token_expired", "fail", "The token has expired: open a new broadcast link.");
+/** While something is kept: it can still be delivered, by another key or token. */
+const LAPSED = verdict("token_expired", "permit", "The token has expired.");
+const REVOKED = verdict("revoked", "permit", "This key or token is not valid any more.");
 const UNKNOWN = verdict("connection_lost", "retry", "Connection lost.");
 const FAILED = verdict("broadcast_failed", "fail", "The server had to end the broadcast.");
 const BUSY = verdict("channel_busy", "fail", "This channel is already live from somewhere else.");
@@ -66,7 +70,7 @@ export function judge(closing, circumstances) {
 /** @param {Closing} closing @param {{ finished: boolean, ghost: boolean, kept: boolean }} circumstances @returns {Verdict} */
 function kindOf({ code, reason, error, hello, ready }, { finished, ghost, kept }) {
   const resuming = ready || hello === "resume";
-  if (code === 4401) return /expired/i.test(`${error?.code} ${reason}`) ? EXPIRED : REFUSED;
+  if (code === 4401 || code === 4403) return refusal(code, /expired/i.test(`${error?.code} ${reason}`), resuming || kept);
   if (code === 4404 && resuming) return finished ? DONE : OVER;
   if (code === 4409 && resuming) return TAKEN;
   if (code === 4409) return ghost ? GHOST : BUSY;
@@ -75,6 +79,13 @@ function kindOf({ code, reason, error, hello, ready }, { finished, ghost, kept }
   const known = VERDICTS[code] ?? UNKNOWN;
   if (code === 4429 && (resuming || kept)) return { ...known, action: "wait" };
   return known;
+}
+
+/** @param {4401 | 4403} code @param {boolean} expired @param {boolean} before it was taken before, or is asked to go on @returns {Verdict} */
+function refusal(code, expired, before) {
+  if (before) return expired ? LAPSED : REVOKED;
+  if (code === 4401) return expired ? EXPIRED : REFUSED;
+  return FORBIDDEN;
 }
 
 /** The server's own sentence may say more than ours. @param {Verdict} known @param {Closing} closing @returns {Verdict} */

@@ -24,9 +24,16 @@ for (const code of [1000, 1001, 1005, 1006, 1011, 1012, 4408, 4999, SILENT_CODE]
   });
 }
 
-for (const code of [4400, 4401, 4403, 4413, 4415]) {
+for (const code of [4400, 4413, 4415]) {
   test(`${code} is final`, () => {
     assert.deepEqual([live, starting, resuming].map((closing) => action(closing, code)), ["fail", "fail", "fail"]);
+  });
+}
+
+for (const code of [4401, 4403]) {
+  test(`${code} is final at the start; later what is kept waits for another permission`, () => {
+    assert.deepEqual([live, starting, resuming].map((closing) => action(closing, code)), ["permit", "fail", "permit"]);
+    assert.equal(action(starting, code, { kept: true }), "permit");
   });
 }
 
@@ -67,6 +74,8 @@ test("an expired token has its own words", () => {
   assert.equal(judge({ ...starting, code, reason: "The token expired at noon." }, plainly).code, "token_expired");
   assert.equal(judge({ ...starting, code, error: { code: "token_expired", message: "Late.", retryAfter: 0 } }, plainly).code, "token_expired");
   assert.equal(judge({ ...starting, code, reason: "invalid token" }, plainly).code, "not_authenticated");
+  assert.equal(judge({ ...resuming, code, reason: "The token expired at noon." }, plainly).code, "token_expired");
+  assert.equal(judge({ ...resuming, code: 4403, reason: "Taken back." }, plainly).code, "revoked");
 });
 
 test("the server's sentence is quoted where it is the last word", () => {

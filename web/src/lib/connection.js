@@ -10,7 +10,7 @@ export const PROTOCOL = "ingestd.v1";
 
 /** @typedef {{ type: "start", mime: string, title: string, takeover: boolean } | { type: "resume", broadcast: string, epoch: number, offset: number }} Hello */
 
-/** `resume_window`: seconds for which the broadcast waits when the connection is lost. @typedef {{ broadcast: string, epoch: number, offset: number, resume_window?: number }} Ready */
+/** `resume_window`: seconds for which the broadcast waits when the connection is lost. `segment`: seconds of one in the playlist. `clock`: it answers to our clock. @typedef {{ broadcast: string, epoch: number, offset: number, resume_window?: number, segment?: number, clock?: boolean }} Ready */
 
 /** All before is safe. `mediaTime`: seconds of that epoch that stand in the playlist. @typedef {{ epoch: number, offset: number, mediaTime: number }} Ack */
 
@@ -19,6 +19,7 @@ export const PROTOCOL = "ingestd.v1";
  * @typedef {object} Supply
  * @property {(place: Place) => Piece | null} at
  * @property {(chunk: Chunk) => Promise<Blob>} read
+ * @property {(epoch: number) => number | null} since ms at which its recorder was started
  */
 
 /**
@@ -41,6 +42,7 @@ export const PROTOCOL = "ingestd.v1";
  * @property {(status: Status) => void} status
  * @property {() => void} ended
  * @property {(closing: Closing) => void} closed
+ * @property {(bytes: number) => void} [sent] of the recording, into the browser's hands
  */
 
 /** @typedef {{ WebSocket: typeof WebSocket, now: () => number, setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number) => void }} ConnectionEnvironment */
@@ -58,6 +60,7 @@ const WATCH_MS = 1000;
 const FULL_BYTES = 1_000_000; // in the browser's hands; what is more waits in the backlog
 const FULL_POLL_MS = 50;
 const PIECE_BYTES = 1_000_000; // in one message; the server takes 16 MiB
+const CLOCK_MS = 1000; // from one comparison of clocks to the next
 const MOST_RETRY_SECONDS = 3600;
 
 /**
@@ -74,6 +77,12 @@ export class Connection {
   #heardAt = 0;
   #watch = 0;
   #poll = 0;
+  /** When the server is to be told our clock; never, where it does not answer. */
+  #clockDue = Infinity;
+  /** What it was told last, in seconds. @type {number | null} */
+  #clockSent = null;
+  /** When it answered that. @type {number | null} */
+  #clockHeard = null;
   /** @type {Closing["error"]} */
   #error = null;
   #socket;
@@ -102,6 +111,11 @@ export class Connection {
 
   get open() {
     return this.#state === "open";
+  }
+
+  /** Bytes that wait in the browser's hands. */
+  get waiting() {
+    return this.#socket.bufferedAmount;
   }
 
   /** Sends what has come to the supply meanwhile. */
@@ -155,6 +169,10 @@ export class Connection {
         return this.#listener.ack(this.#bounded({ epoch: message.epoch, offset: message.offset, mediaTime: message.media_time ?? 0 }));
       case "status":
         return this.#listener.status(message);
+      case "clock":
+        // where the way is long answers to what was said earlier come in between
+        if (message.sent === this.#clockSent) this.#clockHeard ??= this.#heardAt;
+        return;
       case "error":
         this.#error = { code: String(message.code), message: String(message.message), retryAfter: seconds(message.retry_after) };
         return;
@@ -168,6 +186,7 @@ export class Connection {
     if (this.#state !== "greeting") return;
     this.#state = "open";
     this.#place = { epoch: ready.epoch, offset: ready.offset };
+    if (ready.clock) this.#clockDue = 0;
     this.#environment.clearTimeout(this.#watch);
     this.#watchSilence();
     this.#listener.ready(ready);
@@ -220,6 +239,18 @@ export class Connection {
     const piece = skip === 0 && blob.size <= PIECE_BYTES ? blob : blob.slice(skip, skip + PIECE_BYTES);
     this.#place.offset += piece.size;
     this.#socket.send(piece);
+    this.#listener.sent?.(piece.size);
+    this.#tellClock();
+  }
+
+  /** So that the server can say how old a picture is that viewers get. Between two pieces, so that it is clear of which epoch it speaks. */
+  #tellClock() {
+    const now = this.#environment.now();
+    if (now < this.#clockDue) return;
+    this.#clockDue = now + CLOCK_MS;
+    const heard = inSeconds(this.#clockHeard);
+    [this.#clockSent, this.#clockHeard] = [now / 1000, null];
+    this.#say({ type: "clock", sent: this.#clockSent, heard, began: inSeconds(this.#supply.since(this.#place.epoch)) });
   }
 
   /** It lies in the database. Nothing else is sent meanwhile. @param {Chunk} chunk @param {number} skip */
@@ -249,6 +280,11 @@ export class Connection {
     this.#environment.clearTimeout(this.#watch);
     this.#environment.clearTimeout(this.#poll);
   }
+}
+
+/** @param {number | null} ms */
+function inSeconds(ms) {
+  return ms === null ? null : ms / 1000;
 }
 
 /** @param {unknown} value */

@@ -22,7 +22,7 @@ function connect(backlog = new Backlog()) {
     closed: (/** @type {Closing} */ closing) => closings.push(closing),
   };
   const read = async (/** @type {import("./backlog.js").Chunk} */ { size }) => new Blob(["S".repeat(size)]);
-  const supply = { at: backlog.at.bind(backlog), read };
+  const supply = { at: backlog.at.bind(backlog), read, since: backlog.since.bind(backlog) };
   /** @type {import("./connection.js").Hello} */
   const hello = { type: "start", mime: "video/webm", title: "T", takeover: false };
   const connection = new Connection({ url: "ws://here/ws", protocols: ["bearer.t"], hello, supply, listener }, environment);
@@ -240,4 +240,46 @@ test("dropped, it tells nothing more", () => {
   socket.status();
   socket.lose(1006);
   assert.deepEqual([told.length, closings.length, clock.pending], [1, 0, 0]);
+});
+
+test("a server that answers to it is told our clock beside the bytes, once a second, and when it was heard", () => {
+  const { backlog, epoch } = recorded("ab");
+  const { socket, connection, clock } = connect(backlog);
+  socket.open();
+  clock.advance(2000);
+  socket.say({ type: "ready", broadcast: "b1", epoch: 0, offset: 0, clock: true });
+  assert.deepEqual(socket.words.at(-1), { type: "clock", sent: 2, heard: null, began: 0 });
+  clock.advance(100);
+  socket.say({ type: "clock", sent: 2 });
+  backlog.add(epoch, new Blob(["cd"]), 2100);
+  connection.pump();
+  clock.advance(900);
+  backlog.add(epoch, new Blob(["ef"]), 3000);
+  connection.pump();
+  assert.deepEqual(socket.words.slice(2), [{ type: "clock", sent: 3, heard: 2.1, began: 0 }]);
+});
+
+test("of the answers to our clock the one to what was said last counts, and once", () => {
+  const { backlog, epoch } = recorded("ab");
+  const { socket, connection, clock } = connect(backlog);
+  socket.open();
+  clock.advance(2000);
+  socket.say({ type: "ready", broadcast: "b1", epoch: 0, offset: 0, clock: true });
+  // after so many ms comes an answer to that, and is heard, or not, as the next message says
+  const plays = /** @type {const} */ ([[null, null], [2, null], [3, null], [5, 5.1], [null, null], [7, 7.1]]);
+  for (const [answered, heard] of plays) {
+    clock.advance(100);
+    if (answered !== null) socket.say({ type: "clock", sent: answered });
+    clock.advance(900);
+    socket.say({ type: "clock", sent: answered === 7 ? 7 : -1 }); // again, or of nobody's: later, and worth nothing
+    backlog.add(epoch, new Blob(["cd"]), 100);
+    connection.pump();
+    assert.equal(socket.words.at(-1)?.heard, heard);
+  }
+});
+
+test("a server that does not answer is not told our clock", () => {
+  const { socket } = connect(recorded("ab").backlog);
+  socket.ready();
+  assert.deepEqual(socket.words.map(({ type }) => type), ["start"]);
 });

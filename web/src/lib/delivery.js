@@ -15,9 +15,9 @@ export class Delivery {
   window = Infinity;
   #vault;
 
-  /** @param {Promise<import("./vault.js").BlobStore | null>} store */
-  constructor(store) {
-    this.#vault = new Vault(store);
+  /** @param {Promise<import("./vault.js").BlobStore | null>} store @param {() => void} oncramped what waits has to stay in memory */
+  constructor(store, oncramped) {
+    this.#vault = new Vault(store, oncramped);
   }
 
   /** Another recording. */
@@ -35,7 +35,7 @@ export class Delivery {
 
   /** @returns {Supply} */
   get supply() {
-    return { at: (place) => this.backlog.at(place), read: (chunk) => this.#vault.read(chunk) };
+    return { at: (place) => this.backlog.at(place), read: (chunk) => this.#vault.read(chunk), since: (epoch) => this.backlog.since(epoch) };
   }
 
   /** Nothing is safe by that: the server may hold what it does not ask for in its memory alone. @param {Ready} ready @returns {boolean} whether the broadcast goes on */
@@ -46,9 +46,11 @@ export class Delivery {
     return resumed;
   }
 
-  /** @param {import("./connection.js").Ack} ack */
+  /** @param {import("./connection.js").Ack} ack @returns {number} bytes that are kept no more */
   ack({ epoch, offset, mediaTime }) {
-    this.#vault.forget(this.backlog.ack(epoch, offset, mediaTime));
+    const chunks = this.backlog.ack(epoch, offset, mediaTime);
+    this.#vault.forget(chunks);
+    return chunks.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Something was recorded. */

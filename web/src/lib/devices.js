@@ -31,3 +31,15 @@ export function choices(devices, kind, words) {
   const first = listed.length > 0 ? listed : [{ value: "", label: words.fallback }];
   return [...first, { value: NONE, label: words.none }];
 }
+
+/**
+ * Whether a device that is in use is there no more. Not every browser ends its track then.
+ * @param {readonly { kind: string, deviceId: string }[]} devices
+ * @param {"videoinput" | "audioinput"} kind
+ * @param {string} id empty: nothing is in use, or it is not known
+ */
+export function vanished(devices, kind, id) {
+  const present = devices.filter((device) => device.kind === kind);
+  const named = present.length === 0 || present.some((device) => device.deviceId !== "");
+  return id !== "" && named && !present.some((device) => device.deviceId === id);
+}

@@ -40,6 +40,7 @@ const SLOW_SECONDS = 10;
 const FINE_SECONDS = 5;
 const TREND_MS = 5000;
 const LOWER_EVERY_MS = 20_000; // a lower bitrate needs time to show
+const CATCHING_UP = 0.1; // seconds for each second: by less than that, it would take minutes
 
 /**
  * Whether the way to the server is too slow. `bufferedAmount` cannot tell, since the system takes
@@ -50,16 +51,13 @@ export class UploadWatch {
   /** @type {{ at: number, behind: number }[]} */
   #samples = [];
   slow = false;
+  #catchingUp = false;
   /** When the bitrate was last lowered for it. @type {number | null} */
   #loweredAt = null;
 
-  get lowered() {
-    return this.#loweredAt !== null;
-  }
-
   /** Whether the bitrate should be lowered now; asked again, not at once again. @param {number} now */
   lower(now) {
-    if (!this.slow || now - (this.#loweredAt ?? -Infinity) < LOWER_EVERY_MS) return false;
+    if (!this.slow || this.#catchingUp || now - (this.#loweredAt ?? -Infinity) < LOWER_EVERY_MS) return false;
     this.#loweredAt = now;
     return true;
   }
@@ -70,6 +68,7 @@ export class UploadWatch {
     while ((this.#samples[1]?.at ?? now) <= now - TREND_MS) this.#samples.shift();
     const first = this.#samples[0];
     const known = first !== undefined && first.at <= now - TREND_MS;
+    this.#catchingUp = known && first.behind - behind > (CATCHING_UP * (now - first.at)) / 1000;
     if (behind < FINE_SECONDS) this.slow = false;
     else if (known && behind > SLOW_SECONDS && behind >= first.behind) this.slow = true;
   }
@@ -79,11 +78,4 @@ export class UploadWatch {
     this.#samples = [];
     this.slow = false;
   }
-}
-
-const LOWEST_BITRATE = 300_000;
-
-/** What the next recorder should aim at when the way is too slow. @param {number} bitrate */
-export function lowered(bitrate) {
-  return Math.max(LOWEST_BITRATE, Math.round(bitrate * 0.6));
 }

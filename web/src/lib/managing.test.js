@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Address } from "./engine.js";
+import { Address } from "./address.js";
 import { ago, auditRow, keyUse, left, sourceRows, targetWords } from "./labels.js";
 import { ffmpegCommand, rtmpServer, serviceFile } from "./obs.js";
 import { suggestPassword } from "./passwords.js";
@@ -69,6 +69,16 @@ test("who has no link tries by the cookie, then by a token of their own", async 
   assert.equal(address.url, "/hls/c/index.m3u8?token=made");
   const refused = new Address("/x", { token: "", another: () => Promise.reject(new Error("no")) });
   assert.deepEqual([await refused.change(), refused.url], [false, "/x"]);
+});
+
+test("another device gets an address that opens by itself, or none", async () => {
+  assert.equal(new Address("/x", null).portable, "/x");
+  assert.equal(new Address("/x", { token: "t", another: async () => "" }).portable, "/x?token=t");
+  const mine = new Address("/x", { token: "", another: async () => "made" });
+  assert.equal(mine.portable, "", "a session's cookie stays here");
+  assert.equal(await mine.bare(), "/x?token=made");
+  await mine.change();
+  assert.deepEqual([mine.portable, await mine.bare()], ["/x?token=made", "/x?token=made"]);
 });
 
 test("nothing is said, or tried again, for a public channel", async () => {

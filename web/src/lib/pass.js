@@ -33,6 +33,11 @@ export class Pass {
     return this.#asking;
   }
 
+  /** The server does not take this one, whatever it said of its time. */
+  spoil() {
+    this.#held = { ...this.#held, renewAt: -Infinity };
+  }
+
   async #renew() {
     const { token, expires_at } = await this.#mint();
     this.#held = { token, renewAt: (this.#now() + Date.parse(expires_at)) / 2 };

@@ -5,6 +5,7 @@ import { Pass } from "./pass.js";
 import { PublishError } from "./publish-errors.js";
 
 /** @typedef {import("./credentials.js").Credentials} Credentials */
+/** @typedef {import("./admission.js").Papers} Papers */
 
 const LIFETIME_SECONDS = 86_400; // renewed at half of it
 
@@ -33,13 +34,36 @@ export class Permission {
     return this.#pass === null;
   }
 
-  get url() {
-    return credentials.socketAddress(location, this.#credentials);
+  /** Of a link: for the API. "" where the session's cookie goes by itself. */
+  get token() {
+    return this.linked ? this.#credentials.token : "";
   }
 
-  /** Those of now: a token that is renewed is another one for the next connection. */
-  get protocols() {
-    return credentials.subprotocols({ ...this.#credentials, token: this.#pass?.token ?? this.#credentials.token });
+  /** By which the API knows the same right. @returns {Record<string, string>} */
+  get headers() {
+    if (!this.linked) return {};
+    return { Authorization: `Bearer ${this.#credentials.token}`, "X-Stream-Key": this.#credentials.streamKey };
+  }
+
+  /** What the publisher shows the server. @returns {Papers} */
+  get papers() {
+    return {
+      url: credentials.socketAddress(location, this.#credentials),
+      // those of now: a token that is renewed is another one for the next connection
+      protocols: () => credentials.subprotocols({ ...this.#credentials, token: this.#pass?.token ?? this.#credentials.token }),
+      renew: this.#pass && (() => this.#renew()),
+      advice: this.linked ? "Open a new broadcast link in this tab, and it goes on." : "Sign in again in another tab, or ask whoever runs the channel, and it goes on.",
+    };
+  }
+
+  /** Whether the other one is for the same channel, as far as both know theirs. @param {Permission} other */
+  serves(other) {
+    return this.channel === other.channel || this.channel === "" || other.channel === "";
+  }
+
+  async #renew() {
+    this.#pass?.spoil();
+    await this.#pass?.freshen();
   }
 
   /** @throws {PublishError} when there is no permission to be had */

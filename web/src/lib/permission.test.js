@@ -24,16 +24,35 @@ test("who is signed in connects with a token of the channel, and no stream key",
   await Promise.all([permission.freshen(), permission.freshen()]);
   await permission.freshen();
   assert.deepEqual(asked, [["POST", "/api/v1/channels/a%20b/tokens", "publish", "1"]]);
-  assert.equal(permission.url, "wss://tv.example/ws");
-  assert.deepEqual(permission.protocols, ["bearer.a.b.c"]);
+  assert.equal(permission.papers.url, "wss://tv.example/ws");
+  assert.deepEqual(permission.papers.protocols(), ["bearer.a.b.c"]);
 });
 
 test("a link's key and token go as they are, and nothing is asked for", async (context) => {
   onPage(context, () => assert.fail("nothing to ask"));
   const permission = new Permission({ channel: "demo", streamKey: "k", token: "t" });
   await permission.freshen();
-  assert.equal(permission.url, "wss://tv.example/ws?streamKey=k");
-  assert.deepEqual(permission.protocols, ["bearer.t"]);
+  assert.equal(permission.papers.url, "wss://tv.example/ws?streamKey=k");
+  assert.deepEqual(permission.papers.protocols(), ["bearer.t"]);
+});
+
+test("one that the server does not take is made anew; a link is not, and its person is told so", async (context) => {
+  let made = 0;
+  onPage(context, () => Response.json({ token: `t${++made}`, id: "1", expires_at: day() }, { status: 201 }));
+  const permission = Permission.of("demo");
+  await permission.freshen();
+  const { renew, protocols, advice } = permission.papers;
+  await renew?.();
+  assert.deepEqual(protocols(), ["bearer.t2"]);
+  assert.match(advice, /Sign in again/);
+  const linked = new Permission({ channel: "demo", streamKey: "k", token: "t" });
+  assert.equal(linked.papers.renew, null);
+  assert.match(linked.papers.advice, /Open a new broadcast link/);
+});
+
+test("another permission serves where it is for the same channel", () => {
+  const of = (/** @type {string} */ channel) => new Permission({ channel, streamKey: "k", token: "" });
+  assert.deepEqual(["a", "b", ""].map((channel) => of("a").serves(of(channel))), [true, false, true]);
 });
 
 test("no permission is a problem in words", async (context) => {

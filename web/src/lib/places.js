@@ -19,13 +19,23 @@ export function signInPlace({ pathname, search }) {
   return `/sign-in?next=${encodeURIComponent(pathname + search)}`;
 }
 
-/** The channel in `/channels/<channel>/settings` or `/watch/<channel>`; "" when it cannot be read. @param {string} pathname */
+/** The channel in `/channels/<channel>/settings`, `/watch/<channel>` or `/embed/<channel>`; "" when it cannot be read. @param {string} pathname */
 export function channelIn(pathname) {
   try {
-    return decodeURIComponent(/^\/(?:channels|watch)\/([^/]+)/.exec(pathname)?.[1] ?? "");
+    return decodeURIComponent(/^\/(?:channels|watch|embed)\/([^/]+)/.exec(pathname)?.[1] ?? "");
   } catch {
     return "";
   }
+}
+
+/** What everybody sees of it. @param {string} channel */
+export function channelPlace(channel) {
+  return `/channels/${encodeURIComponent(channel)}`;
+}
+
+/** Where one goes live on it. @param {string} channel */
+export function studioPlace(channel) {
+  return `${channelPlace(channel)}/studio`;
 }
 
 /** @param {string} channel */
@@ -33,14 +43,19 @@ export function settingsPlace(channel) {
   return `/channels/${encodeURIComponent(channel)}/settings`;
 }
 
-/** @param {string} channel */
-export function watchPlace(channel) {
-  return `/watch/${encodeURIComponent(channel)}`;
+/** How a broadcast went, and why. @param {{ channel: string, id: string }} broadcast */
+export function diagnosisPlace({ channel, id }) {
+  return `/channels/${encodeURIComponent(channel)}/broadcasts/${encodeURIComponent(id)}`;
+}
+
+/** The broadcast in such an address; "" when there is none. @param {string} pathname */
+export function broadcastIn(pathname) {
+  return /^\/channels\/[^/]+\/broadcasts\/(\w+)$/.exec(pathname)?.[1] ?? "";
 }
 
 /** @param {string} channel */
-export function broadcastPlace(channel) {
-  return `/broadcast?channel=${encodeURIComponent(channel)}`;
+export function watchPlace(channel) {
+  return `/watch/${encodeURIComponent(channel)}`;
 }
 
 /** The name that a title suggests: what the server takes as one. @param {string} title */

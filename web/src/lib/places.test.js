@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { broadcastPlace, channelIn, nameFrom, nextPlace, settingsPlace, signInPlace, watchPlace } from "./places.js";
+import { broadcastIn, channelIn, diagnosisPlace, nameFrom, nextPlace, settingsPlace, signInPlace, studioPlace, watchPlace } from "./places.js";
 
 const ORIGIN = "https://tv.example";
 
@@ -25,7 +25,13 @@ test("the channel in an address", () => {
   assert.equal(channelIn("/watch/a%20b/"), "a b");
   for (const other of ["/channels", "/channels/", "/watch/%E0%A4%A", "/"]) assert.equal(channelIn(other), "");
   for (const place of [settingsPlace("a/b"), watchPlace("a/b")]) assert.equal(channelIn(place), "a/b");
-  assert.equal(broadcastPlace("a&b"), "/broadcast?channel=a%26b");
+  assert.equal(studioPlace("a&b"), "/channels/a%26b/studio");
+});
+
+test("the broadcast in an address", () => {
+  const place = diagnosisPlace({ channel: "a/b", id: "66112233aabbccdd" });
+  assert.deepEqual([channelIn(place), broadcastIn(place)], ["a/b", "66112233aabbccdd"]);
+  for (const other of ["/channels/demo/settings", "/channels/demo/broadcasts/", "/channels/demo/broadcasts/a/b"]) assert.equal(broadcastIn(other), "");
 });
 
 test("a title suggests a name that the server takes", () => {

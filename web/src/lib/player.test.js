@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { broadcast } from "../testing/broadcast.js";
 import { FakeClock, settle } from "../testing/clock.js";
+import { Unsupported } from "./engine.js";
+import { Pace } from "./pace.js";
 import { derive, Player } from "./player.js";
 
 /** @typedef {Parameters<typeof derive>[0]} Facts */
@@ -31,7 +33,10 @@ class FakeVideo extends EventTarget {
   readyState = 4;
   ended = false;
   paused = false;
-  currentTime = 0;
+  seeking = false;
+  currentTime = 27;
+  playbackRate = 1;
+  buffered = { length: 1, start: () => 0, end: () => 60 };
   /** @param {string} name */
   emit(name) {
     this.dispatchEvent(new Event(name));
@@ -41,21 +46,41 @@ class FakeVideo extends EventTarget {
   }
 }
 
-function begin() {
+/** @typedef {{ url: string, calls: string[], edge: number, delay: number, segment: number, labels: string[], fail: (failure: import("./recovery.js").Failure) => void }} FakeEngine */
+
+/** @param {{ refuse?: () => Error | null }} [how] */
+function begin({ refuse = () => null } = {}) {
   const clock = new FakeClock();
   const video = new FakeVideo();
-  /** @type {{ url: string, calls: string[], fail: (failure: "network" | "media" | "other") => void }[]} */
+  /** @type {FakeEngine[]} */
   const engines = [];
   /** @type {import("./engine.js").CreateEngine} */
   const create = async (_, url, { onfailure }) => {
-    /** @type {string[]} */
-    const calls = [];
-    engines.push({ url, calls, fail: onfailure });
-    const call = (/** @type {string} */ name) => () => void calls.push(name);
-    return { qualities: () => [], choose: () => {}, automatic: () => "", liveEdge: () => 30, resume: call("resume"), recover: call("recover"), destroy: call("destroy") };
+    const error = refuse();
+    if (error !== null) throw error;
+    /** @type {FakeEngine} */
+    const engine = { url, calls: [], edge: 30, delay: 0, segment: 1, labels: [], fail: onfailure };
+    engines.push(engine);
+    const call = (/** @type {string} */ name) => () => void engine.calls.push(name);
+    return {
+      qualities: () => engine.labels.map((label) => ({ value: label, label })),
+      choose: () => {},
+      automatic: () => "",
+      liveEdge: () => engine.edge - engine.delay,
+      behind: () => engine.edge - video.currentTime,
+      window: () => ({ start: engine.edge - 20, end: engine.edge - engine.delay }),
+      keepBehind: (seconds) => (engine.delay = seconds),
+      segment: () => engine.segment,
+      dateAt: () => null,
+      pictures: () => null,
+      address: () => url,
+      resume: call("resume"),
+      recover: call("recover"),
+      destroy: call("destroy"),
+    };
   };
   const { now, random, setTimeout, clearTimeout } = clock;
-  const player = new Player(/** @type {any} */ (video), create, () => {}, { now, random, setTimeout, clearTimeout });
+  const player = new Player(/** @type {any} */ (video), create, () => {}, new Pace("low"), { now, random, setTimeout, clearTimeout });
   return { clock, video, engines, player };
 }
 
@@ -194,10 +219,157 @@ test("leaves a paused picture alone", async () => {
   assert.equal(player.atEdge, false);
 });
 
-test("goes to the edge", async () => {
+test("goes to the edge, and only so near that it plays on", async () => {
   const { player, video } = await play();
+  video.currentTime = 12;
   assert.equal(player.atEdge, false);
   await player.goToEdge();
-  assert.equal(video.currentTime, 30);
+  assert.equal(video.currentTime, 28);
   assert.equal(player.atEdge, true);
+});
+
+test("goes no further than there is something", async () => {
+  const { player, video } = await play();
+  player.seek(5);
+  assert.equal(video.currentTime, 10);
+  player.seek(500);
+  assert.equal(video.currentTime, 28);
+});
+
+test("catches up at 1.03 times, and not for somebody who went back", async () => {
+  const { player, video, engines } = await play();
+  player.tick();
+  assert.equal(video.playbackRate, 1.03, "3 seconds behind, and 2 are wanted");
+  video.currentTime = 27.95;
+  player.tick();
+  assert.equal(video.playbackRate, 1);
+  player.seek(15);
+  player.tick();
+  assert.equal(video.playbackRate, 1);
+  await player.goToEdge();
+  if (engines[0]) engines[0].edge = 32;
+  player.tick();
+  assert.equal(video.playbackRate, 1.03);
+  video.paused = true;
+  player.tick();
+  assert.equal(video.playbackRate, 1);
+});
+
+test("who paused for long stays where they are; a start at 0 is no going back", async () => {
+  const { player, video, engines } = begin();
+  player.update(broadcast());
+  await settle();
+  video.currentTime = 0;
+  video.emit("play");
+  video.currentTime = 27;
+  video.emit("playing");
+  player.tick();
+  assert.equal(video.playbackRate, 1.03);
+  video.emit("pause");
+  if (engines[0]) engines[0].edge = 50;
+  video.emit("play");
+  player.tick();
+  assert.equal(video.playbackRate, 1);
+});
+
+test("moves back by itself after two stalls, but not for a broadcast that waits, a seek, or a lost connection", async () => {
+  const { player, video, engines, clock } = await play();
+  const stall = () => {
+    video.emit("playing");
+    video.emit("waiting");
+  };
+  player.update(broadcast({ state: "interrupted" }));
+  for (let i = 0; i < 4; i++) stall();
+  player.update(broadcast());
+  video.seeking = true;
+  for (let i = 0; i < 4; i++) stall();
+  video.seeking = false;
+  for (let i = 0; i < 4; i++) {
+    video.emit("playing");
+    engines[0]?.fail("network");
+    video.emit("waiting");
+  }
+  clock.advance(3000);
+  for (let i = 0; i < 4; i++) stall();
+  assert.deepEqual([engines[0]?.delay, player.pace.movedBack], [2, false], "nor when the server has said nothing for a while");
+  player.update(broadcast());
+  stall();
+  stall();
+  assert.deepEqual([engines[0]?.delay, player.pace.movedBack], [4, true]);
+});
+
+test("another delay is there at once for who watches live, and for the next engine", async () => {
+  const { player, video, engines } = await play();
+  player.chooseDelay("safe");
+  assert.deepEqual([engines[0]?.delay, video.currentTime], [10, 20]);
+  player.update(broadcast({ id: "b2" }));
+  await settle();
+  assert.equal(engines[1]?.delay, 10);
+});
+
+test("where segments are long one watches from further back, lest it stand at each", async () => {
+  const { player, engines } = await play();
+  if (engines[0]) engines[0].segment = 4;
+  player.tick();
+  assert.equal(engines[0]?.delay, 8);
+});
+
+test("a quality that a broadcast gets later is fetched for who watches live, and only once", async () => {
+  const { player, engines, video, clock } = await play();
+  const renditions = ["720p", "360p"].map((name) => ({ name, width: 0, height: Number.parseInt(name), frame_rate: 30, bandwidth: 0 }));
+  for (const engine of engines) engine.labels = ["360p"];
+  const goOn = async () => {
+    for (let second = 0; second < 5; second++) {
+      clock.advance(1000);
+      player.update(broadcast({ renditions }));
+      if (engines.length === 1) video.emit("timeupdate");
+      player.tick();
+      await settle();
+    }
+  };
+  player.seek(15);
+  await goOn();
+  assert.equal(engines.length, 1, "it would take them to live");
+  await player.goToEdge();
+  await goOn();
+  assert.deepEqual([engines.length, engines[0]?.calls], [2, ["destroy"]]);
+  if (engines[1]) engines[1].labels = ["360p"]; // this browser cannot play the other
+  video.emit("playing");
+  await goOn();
+  assert.equal(engines.length, 2);
+});
+
+test("says why it does not play, and no longer once it does", async () => {
+  const { player, engines, video } = await play();
+  engines[0]?.fail("forbidden");
+  assert.equal(player.failure, "forbidden");
+  assert.equal(player.state, "playing", "what is buffered plays on");
+  video.emit("playing");
+  assert.equal(player.failure, null);
+});
+
+test("gives up at once where nothing can play HLS, but tries again when the library did not come", async () => {
+  const { player, clock } = begin({ refuse: () => new Unsupported("none") });
+  player.update(broadcast());
+  await settle();
+  assert.deepEqual([player.state, player.failure, clock.pending], ["error", "unsupported", 0]);
+  const other = begin({ refuse: () => new TypeError("Failed to fetch") });
+  other.player.update(broadcast());
+  await settle();
+  assert.deepEqual([other.player.state, other.player.failure, other.clock.pending], ["loading", "network", 1]);
+});
+
+test("what was given up for want of the server begins anew when it is there again", async () => {
+  for (const [failure, state] of /** @type {const} */ ([["network", "loading"], ["media", "error"]])) {
+    const { player, engines, clock } = await play();
+    for (let i = 0; i < 9; i++) {
+      engines.at(-1)?.fail(failure);
+      clock.advance(20_000);
+      await settle();
+    }
+    assert.deepEqual([player.state, player.failure], ["error", failure]);
+    player.revive();
+    await settle();
+    assert.equal(player.state, state);
+  }
 });

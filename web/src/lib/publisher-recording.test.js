@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settle } from "../testing/clock.js";
 import { begin, goLive, record } from "../testing/live.js";
-import { FakeRecorder, FakeSocket, FakeSource } from "../testing/publishing.js";
+import { FakeRecorder, fakePublishing, FakeSocket, FakeSource } from "../testing/publishing.js";
+import { Backlog } from "./backlog.js";
+import { Capture } from "./capture.js";
 import { PublishError } from "./publish-errors.js";
 
 test("another source is a new epoch: its recorder starts first, the last piece of the old one comes first", async () => {
@@ -17,6 +19,53 @@ test("another source is a new epoch: its recorder starts first, the last piece o
   assert.equal(FakeRecorder.last.options.videoBitsPerSecond, 500_000);
   source.onended?.("gone");
   assert.equal(publisher.state, "live");
+});
+
+test("one that is replaced before it plays ends nothing", async () => {
+  const { publisher } = await goLive();
+  /** @type {(error: Error) => void} */
+  let fail = () => {};
+  const file = new FakeSource();
+  file.release = () => new Promise((_, failed) => (fail = failed));
+  publisher.switchTo(file, 1);
+  publisher.switchTo(new FakeSource(), 1);
+  fail(new DOMException("interrupted", "AbortError"));
+  await settle();
+  assert.equal(publisher.state, "live");
+});
+
+test("what a source gives only when it is replaced is an epoch of its own, before the next one's", async () => {
+  const { publisher } = await goLive();
+  publisher.switchTo(new FakeSource(), 1);
+  FakeRecorder.last.tail = "short";
+  publisher.switchTo(new FakeSource(), 1);
+  FakeRecorder.last.give("new");
+  const epoch = { type: "epoch", epoch: 1, mime: "video/webm;codecs=h264,opus" };
+  assert.deepEqual((await FakeSocket.last.transcript()).slice(2), [epoch, "short", { ...epoch, epoch: 2 }, "new"]);
+});
+
+test("what comes when the next recorder has begun its epoch already, has no place any more", async () => {
+  const { publisher } = await goLive();
+  publisher.switchTo(new FakeSource(), 1);
+  const late = FakeRecorder.last;
+  late.stuck = true;
+  publisher.switchTo(new FakeSource(), 1);
+  FakeRecorder.last.give("new");
+  late.give("late");
+  FakeRecorder.last.give("er");
+  const epoch = { type: "epoch", epoch: 1, mime: "video/webm;codecs=h264,opus" };
+  assert.deepEqual((await FakeSocket.last.transcript()).slice(2), [epoch, "new", "er"]);
+});
+
+test("what a source gives when nothing is wanted any more is not kept", () => {
+  const { environment } = fakePublishing();
+  const backlog = new Backlog();
+  const capture = new Capture({ recorded() {}, over() {}, failed() {} }, environment);
+  capture.adopt(new FakeSource(), 1);
+  capture.record(backlog);
+  FakeRecorder.last.tail = "late";
+  capture.close();
+  assert.equal(backlog.begun, false);
 });
 
 test("a source that cannot be recorded leaves the old one on air", async () => {
@@ -141,6 +190,58 @@ test("an upload that is too slow lowers the bitrate by a new epoch", async () =>
   assert.equal(FakeRecorder.last.options.videoBitsPerSecond, 360_000);
 });
 
+test("a lowered bitrate climbs back after a calm time, stays for the next source, and goes with another wish", async () => {
+  const all = await goLive();
+  const { publisher } = all;
+  record(all, "x".repeat(20));
+  assert.deepEqual([publisher.statistics.bitrate, publisher.statistics.wantedBitrate, publisher.statistics.lowered], [600_000, 1_000_000, true]);
+  publisher.switchTo(new FakeSource(), 1_000_000);
+  assert.equal(FakeRecorder.last.options.videoBitsPerSecond, 600_000);
+  const calm = () => {
+    all.clock.advance(1000);
+    FakeRecorder.last.give("x");
+    FakeSocket.last.status({ latency: publisher.statistics.unsafeSeconds });
+  };
+  const before = FakeRecorder.all.length;
+  for (let second = 0; second < 60 && FakeRecorder.all.length === before; second++) calm();
+  assert.equal(FakeRecorder.last.options.videoBitsPerSecond, 1_000_000);
+  assert.equal(publisher.statistics.lowered, false);
+  publisher.switchTo(new FakeSource(), 400_000);
+  assert.equal(FakeRecorder.last.options.videoBitsPerSecond, 400_000);
+});
+
+test("a lower bitrate takes a smaller picture first; a source that is gone meanwhile is not recorded again", async () => {
+  const all = await goLive();
+  /** @type {number[]} */
+  const sizes = [];
+  /** @type {() => void} */
+  let done = () => {};
+  const suit = (/** @type {number} */ bitrate) => (sizes.push(bitrate), new Promise((/** @type {(value: void) => void} */ suited) => (done = suited)));
+  Object.assign(all.source, { suit });
+  record(all, "x".repeat(20));
+  assert.deepEqual([sizes, FakeRecorder.all.length], [[600_000], 1]);
+  done();
+  await settle();
+  assert.equal(FakeRecorder.last.options.videoBitsPerSecond, 600_000);
+  record(all, "x".repeat(20));
+  all.publisher.switchTo(new FakeSource(), 2_000_000);
+  const { length } = FakeRecorder.all;
+  done();
+  await settle();
+  assert.equal(FakeRecorder.all.length, length);
+});
+
+test("a keyframe for each of the server's segments", async () => {
+  const { publisher } = await goLive();
+  assert.equal(Reflect.get(FakeRecorder.last.options, "videoKeyFrameIntervalDuration"), 1000);
+  FakeSocket.last.lose(1006);
+  publisher.hurry();
+  FakeSocket.last.open();
+  FakeSocket.last.say({ type: "ready", broadcast: "b1", epoch: 0, offset: 0, segment: 4 });
+  publisher.switchTo(new FakeSource(), 1_000_000);
+  assert.equal(Reflect.get(FakeRecorder.last.options, "videoKeyFrameIntervalDuration"), 2000);
+});
+
 test("a server that is in trouble itself does not make the upload slow", async () => {
   const all = await goLive();
   for (let i = 0; i < 30; i++) {
@@ -168,6 +269,20 @@ test("away from the server memory holds 8 MB, the database the rest, and none of
   publisher.stop();
   FakeSocket.last.say({ type: "ended", media_time: 30 });
   assert.equal(store.held.size, 0);
+});
+
+test("a device whose storage is full says what to do, and nothing is lost", async () => {
+  const { publisher, clock, store } = await goLive();
+  store.quota = 0;
+  FakeSocket.last.lose(1006);
+  for (let i = 0; i < 20; i++) {
+    clock.advance(1000);
+    FakeRecorder.last.give(1_000_000);
+    await settle();
+  }
+  assert.match(publisher.notice, /free some space on this device/);
+  FakeSocket.last.ready(0, 0);
+  assert.equal((await FakeSocket.last.bytes()).length, 20_000_004);
 });
 
 test("a source that cannot be opened is a failure in words", async () => {

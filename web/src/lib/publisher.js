@@ -1,15 +1,20 @@
 // Being live: from the wish to the end, across lost connections and other sources.
+import { Admission } from "./admission.js";
 import { Capture } from "./capture.js";
 import { judge } from "./closing.js";
 import { Connection, UNREADABLE_CODE } from "./connection.js";
 import { Delivery } from "./delivery.js";
 import { browserEnvironment } from "./environment.js";
-import { RateMeter, UploadWatch } from "./flow.js";
+import { LiveClock } from "./live-clock.js";
 import { PublishError } from "./publish-errors.js";
+import { keyframeDistance } from "./recording.js";
 import { Retry } from "./retry.js";
 import { FULL_WORDS, lossWords, renewalWords } from "./situation.js";
+import { CRAMPED_WORDS } from "./vault.js";
+import { Way } from "./way.js";
 
 /** @typedef {"idle" | "preparing" | "connecting" | "live" | "reconnecting" | "stopping" | "ended" | "failed"} PublisherState */
+/** @typedef {import("./admission.js").Papers} Papers */
 /** @typedef {import("./capture.js").Source} Source */
 /** @typedef {import("./closing.js").Verdict} Verdict */
 /** @typedef {import("./connection.js").Closing} Closing */
@@ -18,14 +23,14 @@ import { FULL_WORDS, lossWords, renewalWords } from "./situation.js";
 /** @typedef {import("./types.js").Status} Status */
 
 /**
- * @typedef {object} Order
+ * @typedef {object} Wish
  * @property {() => Promise<Source>} openSource
- * @property {string} url
- * @property {() => string[]} protocols that carry the token; asked for each connection, since it may be renewed
  * @property {number} bitrate of the video, in bits per second
  * @property {string} title
  * @property {boolean} takeover cut off whoever is live on the channel
  */
+
+/** @typedef {Wish & Papers} Order */
 
 const GHOST_MS = 10_000; // how long the server may take a lost connection of ours for a live one
 
@@ -46,8 +51,7 @@ export class Publisher {
   #order = null;
   /** @type {Connection | null} */
   #connection = null;
-  #meter = new RateMeter();
-  #upload = new UploadWatch();
+  #way;
   /** @type {Status | null} */
   #status = null;
   #ghostUntil = -Infinity;
@@ -55,9 +59,8 @@ export class Publisher {
   #lost = 0;
   /** Why a new broadcast has to begin, until it has. */
   #renewal = "";
-  /** @type {number | null} */
-  #liveSince = null;
-  #liveSeconds = 0;
+  #admission;
+  #clock;
   #farewell = "";
   #resumed = false;
   #retry;
@@ -70,8 +73,11 @@ export class Publisher {
   constructor(onchange, environment = browserEnvironment()) {
     this.#onchange = onchange;
     this.#environment = environment;
+    this.#way = new Way(0, environment);
     this.#retry = new Retry(environment);
-    this.#delivery = new Delivery(environment.openStore());
+    this.#admission = new Admission(this.#retry, environment);
+    this.#clock = new LiveClock(environment);
+    this.#delivery = new Delivery(environment.openStore(), () => this.#noticed(CRAMPED_WORDS));
     this.#capture = new Capture({
       recorded: (size) => this.#recorded(size),
       over: (why) => this.stop(why),
@@ -112,20 +118,21 @@ export class Publisher {
   }
 
   get statistics() {
-    const now = this.#environment.now();
+    const figures = this.#way.figures;
     return {
-      bytes: this.#meter.total,
-      bitsPerSecond: this.#meter.bitsPerSecond(now),
-      connected: this.#connected,
+      ...figures,
+      sentBytes: figures.sentBytes - (this.#connection?.waiting ?? 0),
+      slow: this.#connected && figures.slow,
+      recordedSeconds: this.#backlog.recorded,
       unsafeSeconds: this.#backlog.seconds,
-      slow: this.#connected && this.#upload.slow,
+      connected: this.#connected,
       bitrate: this.#capture.bitrate,
-      lowered: this.#upload.lowered,
       recording: this.#capture.recording,
       renewing: this.#renewal !== "",
       overdue: this.#retry.lostSeconds > this.#delivery.window,
       resumed: this.#resumed,
-      liveSeconds: this.#liveSince === null ? this.#liveSeconds : (now - this.#liveSince) / 1000,
+      barred: this.#admission.barred,
+      liveSeconds: this.#clock.seconds,
       mimeType: this.#capture.mimeType,
       retrySeconds: this.#retry.seconds,
     };
@@ -154,16 +161,15 @@ export class Publisher {
   }
 
   /**
-   * Another source, or the same one at another bitrate, without leaving the air.
+   * Another source, or the same one at another bitrate or in another shape, without leaving the air.
    * @param {Source} source open
-   * @param {number} bitrate
+   * @param {number} bitrate wanted
    * @returns {boolean} false when nothing goes on that could be switched
    * @throws {PublishError} when it cannot be recorded: the old one goes on
    */
   switchTo(source, bitrate) {
     if (!this.switchable) return false;
-    this.#capture.replace(source, bitrate);
-    this.#upload = new UploadWatch();
+    this.#way.want(bitrate, (borne) => this.#capture.replace(source, borne));
     this.#onchange(this);
     return true;
   }
@@ -176,8 +182,8 @@ export class Publisher {
     if (this.#state === "stopping" || !this.active) return;
     this.#farewell = why;
     if (!this.#backlog.begun) return this.#finish("ended", why || "Cancelled before anything was recorded.");
-    this.#stopClock();
-    this.#to("stopping", why);
+    this.#clock.stop();
+    this.#to("stopping", this.#admission.barred ? this.#message : why);
     this.#capture.finish(() => (this.#backlog.seal(), this.#connection?.pump()));
   }
 
@@ -187,6 +193,11 @@ export class Publisher {
     this.#finish("ended", this.#withLoss(this.#farewell) || "Ended.");
   }
 
+  /** A failure has been read. */
+  settle() {
+    if (this.#state === "failed") this.#to("idle");
+  }
+
   /** The page goes away for good. What is recorded is sent; there is no time to wait for more. */
   leave() {
     this.#connection?.leave();
@@ -194,7 +205,20 @@ export class Publisher {
 
   /** The network is back: no need to wait any longer. */
   hurry() {
-    if (this.active && this.#state !== "preparing" && this.#connection === null && this.#retry.free) this.#connect();
+    if (this.active && this.#state !== "preparing" && this.#connection === null && this.#retry.free && !this.#admission.barred) this.#connect();
+  }
+
+  /** Other papers, for the connections to come. @param {Papers} papers */
+  readmit(papers) {
+    if (!this.active) return;
+    this.#admission.show(papers);
+    this.hurry();
+  }
+
+  /** @param {string} words */
+  #noticed(words) {
+    this.#notice = words;
+    this.#onchange(this);
   }
 
   get #backlog() {
@@ -209,14 +233,13 @@ export class Publisher {
   #reset(order) {
     this.#order = order;
     this.#delivery.begin();
-    this.#meter = new RateMeter();
-    this.#upload = new UploadWatch();
+    this.#way = new Way(order.bitrate, this.#environment);
     this.#status = null;
     this.#retry.reset();
     this.#ghostUntil = -Infinity;
     this.#lost = 0;
-    this.#liveSince = null;
-    this.#liveSeconds = 0;
+    this.#admission.show(order);
+    this.#clock.reset();
     this.#farewell = "";
     this.#renewal = "";
     this.#notice = "";
@@ -224,7 +247,7 @@ export class Publisher {
 
   #connect() {
     const order = /** @type {Order} */ (this.#order);
-    const { url, protocols } = order;
+    const { url, protocols } = this.#admission.papers;
     const { supply } = this.#delivery;
     this.#retry.opening();
     try {
@@ -239,19 +262,21 @@ export class Publisher {
   #listener() {
     return {
       ready: (ready) => this.#ready(ready),
-      ack: (ack) => this.#delivery.ack(ack),
+      ack: (ack) => this.#way.acked(this.#delivery.ack(ack), this.#backlog.seconds),
       status: (status) => this.#heard(status),
       ended: () => this.#ended(),
       closed: (closing) => this.#closed(closing),
+      sent: (bytes) => this.#way.sent(bytes),
     };
   }
 
   /** @param {Ready} ready */
   #ready(ready) {
     this.#resumed = this.#delivery.ready(ready);
+    this.#way.ready(ready.broadcast, ready.segment ?? 0);
     this.#status = null;
     this.#retry.ready();
-    this.#upload.reset();
+    this.#capture.keyframeMs = keyframeDistance(ready.segment ?? 0);
     if (this.#renewal !== "") this.#notice = `${this.#renewal} A new broadcast has begun.`;
     this.#renewal = "";
     if (!this.#capture.recording) return this.#record();
@@ -269,7 +294,7 @@ export class Publisher {
 
   /** @param {number} size */
   #recorded(size) {
-    this.#meter.add(this.#environment.now(), size);
+    this.#way.recorded(size);
     this.#delivery.recorded();
     this.#connection?.pump();
     if (this.#backlog.full) return this.stop(FULL_WORDS);
@@ -278,29 +303,24 @@ export class Publisher {
 
   #onAir() {
     if (this.#state === "stopping") return this.#to("stopping", this.#farewell);
-    this.#liveSince ??= this.#environment.now();
+    this.#clock.start();
     this.#to("live");
-  }
-
-  #stopClock() {
-    if (this.#liveSince !== null) this.#liveSeconds = (this.#environment.now() - this.#liveSince) / 1000;
-    this.#liveSince = null;
   }
 
   /** @param {Status} status */
   #heard(status) {
     this.#status = status;
-    const now = this.#environment.now();
-    if (status.state === "live") this.#upload.note(now, this.#backlog.seconds - (status.latency ?? 0));
-    if (this.#state === "live" && this.#upload.lower(now)) this.#capture.lower();
+    this.#way.heard(status, this.#backlog.seconds);
+    const bitrate = this.#state === "live" ? this.#way.next() : null;
+    if (bitrate !== null) void this.#capture.pace(bitrate);
     this.#onchange(this);
   }
 
   #ended() {
     this.#connection = null;
-    this.#delivery.clear();
-    const words = this.#state === "stopping" ? `${this.#farewell} Ended: everything is in the playlist.` : "The server ended the broadcast.";
-    this.#finish("ended", words.trim());
+    if (this.#state !== "stopping") return this.#finish("ended", this.#withLoss("The server ended the broadcast."));
+    this.#delivery.clear(); // it has all of it, acknowledged or not
+    this.#finish("ended", `${this.#farewell} Ended: everything is in the playlist.`.trim());
   }
 
   /** @param {Closing} closing */
@@ -318,6 +338,8 @@ export class Publisher {
         return this.#fail({ ...verdict, message: this.#withLoss(verdict.message) });
       case "afresh":
         return this.#afresh(verdict, closing);
+      case "permit":
+        return this.#bar(verdict);
       default:
         return this.#again(verdict, closing);
     }
@@ -327,6 +349,12 @@ export class Publisher {
   #again({ action, message }, { ready, error }) {
     this.#retry.after({ ready, full: action === "wait", asked: error?.retryAfter ?? 0 }, () => this.#connect());
     this.#to(this.#state === "live" ? "reconnecting" : this.#state, message);
+  }
+
+  /** Recording goes on, and what is recorded waits for papers that the server takes. @param {Verdict} verdict */
+  #bar({ message }) {
+    this.#admission.refused(() => this.#connect());
+    this.#to(this.#state === "live" ? "reconnecting" : this.#state, `${message} ${this.#admission.papers.advice}`);
   }
 
   /**
@@ -340,7 +368,7 @@ export class Publisher {
     const message = `${verdict.message} ${renewalWords(this.#lost, this.#backlog.seconds)}`.trim();
     if (stopping && this.#backlog.safe) return this.#fail({ ...verdict, message });
     this.#renewal = message;
-    if (!stopping) this.#liveSince = null;
+    if (!stopping) this.#clock.reset();
     this.#ghostUntil = this.#environment.now() + GHOST_MS;
     this.#order = { .../** @type {Order} */ (this.#order), takeover: false };
     if (cut && !stopping) this.#record();
@@ -368,12 +396,14 @@ export class Publisher {
 
   /** @param {"ended" | "failed"} state @param {string} message */
   #finish(state, message) {
-    this.#stopClock();
+    this.#clock.stop();
     this.#retry.cancel();
+    this.#admission.barred = false;
     this.#connection?.leave();
     this.#connection?.drop();
     this.#connection = null;
     this.#capture.close();
+    this.#way.lost(this.#lost + this.#backlog.seconds);
     this.#delivery.clear();
     this.#to(state, message);
   }

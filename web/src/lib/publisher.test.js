@@ -329,7 +329,8 @@ test("a server that says nothing any more is left for a new connection", async (
 test("the server may end it", async () => {
   const { publisher } = await goLive();
   FakeSocket.last.say({ type: "ended", media_time: 1 });
-  assert.equal(publisher.message, "The server ended the broadcast.");
+  assert.equal(publisher.message, "The server ended the broadcast. 1 s could not be delivered.");
+  assert.equal(publisher.statistics.lostSeconds, 1);
 });
 
 test("cancelled while the source opens: it is closed and nothing is sent", async () => {

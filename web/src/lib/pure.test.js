@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { broadcast } from "../testing/broadcast.js";
 import { backoff, publisherBackoff } from "./backoff.js";
-import { choices, isDevice } from "./devices.js";
-import { qualities } from "./engine.js";
-import { lowered, RateMeter, UploadWatch } from "./flow.js";
+import { choices, isDevice, vanished } from "./devices.js";
+import { liveSpan, qualities } from "./engine-hls.js";
+import { RateMeter, UploadWatch } from "./flow.js";
 import { bitrate, bytes, clock, secondsSince, span } from "./format.js";
 import { PublishError } from "./publish-errors.js";
-import { chooseType, codecWords, qualityOf, recorderOptions } from "./recording.js";
+import { chooseType, codecWords, keyframeDistance, recorderOptions } from "./recording.js";
 import { Recovery } from "./recovery.js";
-import { actionFor } from "./shortcuts.js";
 import { describe, isOver, isTroubled, titleOf, troubleWords } from "./words.js";
 
 test("times", () => {
@@ -37,10 +36,10 @@ test("the cheapest type that the browser records", () => {
   assert.equal(chooseType(true, () => false), null);
 });
 
-test("recorder options and qualities", () => {
-  assert.equal("videoKeyFrameIntervalCount" in recorderOptions("video/webm", 1), false);
-  assert.equal(qualityOf("saver").height, 480);
-  assert.equal(qualityOf("nonsense").bitrate, 2_500_000);
+test("keyframes: by time alone, one for each segment, or for an even part of a long one", () => {
+  assert.equal("videoKeyFrameIntervalCount" in recorderOptions("video/webm", 1, 1000), false);
+  assert.deepEqual([1, 2, 2.5, 3, 4, 6, 10].map(keyframeDistance), [1000, 2000, 2500, 1500, 2000, 2000, 2500]);
+  assert.deepEqual([0, NaN, 0.5].map(keyframeDistance), [2000, 2000, 1000]);
 });
 
 test("codecs in words", () => {
@@ -70,7 +69,6 @@ test("an upload is slow when it does not catch up, not when it does", () => {
   assert.equal(watch.slow, true);
   watch.note(7000, 4);
   assert.equal(watch.slow, false);
-  assert.deepEqual([2_500_000, 400_000].map(lowered), [1_500_000, 300_000]);
 });
 
 test("a publisher tries again at once, within a second for a minute, then within five", () => {
@@ -89,6 +87,8 @@ test("devices before and after the permission", () => {
   assert.deepEqual(["", "a", "none", "missing"].map(isDevice), [true, true, false, false]);
   const named = [{ kind: "videoinput", deviceId: "a", label: "Front" }, { kind: "audioinput", deviceId: "m", label: "Mic" }, { kind: "videoinput", deviceId: "b", label: "" }];
   assert.deepEqual(choices(named, "videoinput", words).map(({ label }) => label), ["Front", "Camera 2", "No camera"]);
+  assert.deepEqual(["a", "z", ""].map((id) => vanished(named, "videoinput", id)), [false, true, false]);
+  assert.deepEqual([vanished(hidden, "videoinput", "a"), vanished([], "videoinput", "a"), vanished(named, "audioinput", "a")], [false, true, true]);
 });
 
 test("what was thrown, in words", () => {
@@ -104,6 +104,12 @@ test("qualities, highest first, by their index in the library", () => {
   assert.deepEqual(qualities(levels), [{ value: "1", label: "720p" }, { value: "0", label: "360p" }, { value: "2", label: "128 kb/s" }]);
 });
 
+test("nobody is sent to what slides out of the window meanwhile, nor beyond the edge", () => {
+  assert.deepEqual(liveSpan(100, 190), { start: 106, end: 190 });
+  assert.deepEqual(liveSpan(0, 8), { start: 2, end: 8 });
+  assert.deepEqual(liveSpan(5, 4), { start: 4, end: 4 });
+});
+
 test("recovery: resume, recover twice, reload, and at last give up", () => {
   const recovery = new Recovery();
   assert.deepEqual([1, 2, 3].map(() => recovery.next("media")), ["recover", "recover", "reload"]);
@@ -113,17 +119,6 @@ test("recovery: resume, recover twice, reload, and at last give up", () => {
   assert.equal(recovery.next("network"), "give_up");
   recovery.played();
   assert.equal(recovery.next("other"), "reload");
-});
-
-test("keys", () => {
-  const press = { key: " ", ctrlKey: false, altKey: false, metaKey: false, target: { tagName: "BODY" } };
-  assert.equal(actionFor(press), "toggle");
-  assert.equal(actionFor({ ...press, key: "M" }), "mute");
-  assert.equal(actionFor({ ...press, key: "ArrowUp" }), "louder");
-  assert.equal(actionFor({ ...press, key: "f", ctrlKey: true }), null);
-  assert.equal(actionFor({ ...press, target: { tagName: "BUTTON" } }), null);
-  assert.equal(actionFor({ ...press, key: "k", target: { tagName: "INPUT" } }), null);
-  assert.equal(actionFor({ ...press, key: "x" }), null);
 });
 
 test("states in words", () => {

@@ -1,5 +1,5 @@
 // One life of the browser's recorder. It gives pieces until it is stopped, or until it fails.
-import { chooseType, recorderOptions, TIMESLICE_MS } from "./recording.js";
+import { chooseType, KEYFRAME_MS, recorderOptions, TIMESLICE_MS } from "./recording.js";
 import { PublishError } from "./publish-errors.js";
 
 /** @typedef {{ MediaRecorder: typeof MediaRecorder, now: () => number, setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number) => void }} RecorderEnvironment */
@@ -27,17 +27,17 @@ export class Recorder {
   #environment;
 
   /**
-   * @param {MediaStream} stream @param {number} bitrate of the video, in bits per second
+   * @param {MediaStream} stream @param {{ bitrate: number, keyframeMs?: number }} wanted of the video; bits per second
    * @param {RecorderListener} listener @param {RecorderEnvironment} environment
    * @throws {PublishError} when this browser cannot record that
    */
-  constructor(stream, bitrate, listener, environment) {
+  constructor(stream, { bitrate, keyframeMs = KEYFRAME_MS }, listener, environment) {
     const type = recordedType(stream, environment.MediaRecorder);
     this.#listener = listener;
     this.#environment = environment;
     this.since = environment.now();
     this.#heardAt = this.since;
-    this.#recorder = new environment.MediaRecorder(stream, recorderOptions(type, bitrate));
+    this.#recorder = new environment.MediaRecorder(stream, recorderOptions(type, bitrate, keyframeMs));
     this.#recorder.ondataavailable = ({ data }) => this.#data(data);
     this.#recorder.onerror = () => this.#fail();
     this.#recorder.onstop = () => this.#stopped();

@@ -12,7 +12,7 @@ function record() {
     stopped: () => told.push("stopped"),
     failed: () => told.push("failed"),
   };
-  const recorder = new Recorder(new FakeSource().stream, 1_000_000, listener, environment);
+  const recorder = new Recorder(new FakeSource().stream, { bitrate: 1_000_000 }, listener, environment);
   return { clock, told, recorder, fake: FakeRecorder.last };
 }
 

@@ -1,4 +1,5 @@
 // How the browser's recorder is set up.
+import { AUDIO_BITRATE } from "./presets.js";
 
 /**
  * In the order of what they cost. H.264 takes the least of the browser's processor and of the
@@ -18,8 +19,9 @@ const VIDEO_TYPES = [
 const AUDIO_TYPES = ["audio/webm;codecs=opus", "audio/webm", "audio/mp4;codecs=opus", "audio/mp4"];
 
 export const TIMESLICE_MS = 250;
-const KEYFRAME_INTERVAL_MS = 2000;
-const AUDIO_BITRATE = 128_000;
+/** Until a server has said how long its segments are. */
+export const KEYFRAME_MS = 2000;
+const MOST_KEYFRAME_MS = 2500;
 
 /**
  * The first type that this browser records, or null when it records none that we know.
@@ -32,17 +34,29 @@ export function chooseType(hasVideo, isTypeSupported) {
 }
 
 /**
+ * From one keyframe to the next: a segment, which begins with one, or an even part of it. What the
+ * page must keep, and the server replays, is counted from keyframes: so never long.
+ * @param {number} segment seconds
+ */
+export function keyframeDistance(segment) {
+  if (!(segment > 0)) return KEYFRAME_MS;
+  const ms = Math.max(1, segment) * 1000;
+  return Math.round(ms / Math.ceil(ms / MOST_KEYFRAME_MS));
+}
+
+/**
  * The keyframe interval goes by time alone: naming a count as well makes the recorder throw.
  * @param {string} mimeType
  * @param {number} videoBitrate
+ * @param {number} keyframeMs
  * @returns {MediaRecorderOptions & { videoKeyFrameIntervalDuration: number }}
  */
-export function recorderOptions(mimeType, videoBitrate) {
+export function recorderOptions(mimeType, videoBitrate, keyframeMs) {
   return {
     mimeType,
     videoBitsPerSecond: videoBitrate,
     audioBitsPerSecond: AUDIO_BITRATE,
-    videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
+    videoKeyFrameIntervalDuration: keyframeMs,
   };
 }
 
@@ -60,18 +74,4 @@ export function codecWords(mimeType) {
 export function codecName(codec) {
   const family = codec.toLowerCase().split(".")[0] ?? "";
   return CODEC_NAMES[family] ?? codec;
-}
-
-/** @typedef {{ height: number, bitrate: number }} Quality */
-
-/** @type {Record<string, Quality>} */
-export const QUALITIES = {
-  high: { height: 1080, bitrate: 5_000_000 },
-  standard: { height: 720, bitrate: 2_500_000 },
-  saver: { height: 480, bitrate: 1_000_000 },
-};
-
-/** @param {string} name */
-export function qualityOf(name) {
-  return QUALITIES[name] ?? /** @type {Quality} */ (QUALITIES.standard);
 }

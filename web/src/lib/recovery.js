@@ -1,10 +1,12 @@
 // What to do when playing fails. Nobody should have to press reload for what heals by itself.
 
-/** @typedef {"network" | "media" | "other"} Failure */
+/** @typedef {"network" | "forbidden" | "missing" | "media" | "unsupported" | "other"} Failure */
 /** @typedef {"resume" | "recover" | "reload" | "give_up"} Remedy */
 
 const MEDIA_RECOVERIES = 2; // a decoder that fails a third time in a row wants a new start
 const ATTEMPTS = 8; // with the waits between them this is about a minute
+/** While a server starts, or a link is renewed, its answers are no better than none. @type {Set<Failure>} */
+const OF_THE_SERVER = new Set(["network", "forbidden", "missing"]);
 
 /** Counts what failed since it last played. */
 export class Recovery {
@@ -14,8 +16,8 @@ export class Recovery {
   /** @param {Failure} failure @returns {Remedy} */
   next(failure) {
     this.#failures += 1;
-    if (this.#failures > ATTEMPTS) return "give_up";
-    if (failure === "network") return "resume";
+    if (this.#failures > ATTEMPTS || failure === "unsupported") return "give_up";
+    if (OF_THE_SERVER.has(failure)) return "resume";
     if (failure === "media" && ++this.#media <= MEDIA_RECOVERIES) return "recover";
     return "reload";
   }

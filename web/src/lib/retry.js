@@ -69,6 +69,13 @@ export class Retry {
     const spread = asked * 1000 * (1 + SPREAD * this.#environment.random());
     const wait = Math.max(spread, publisherBackoff(circumstances, this.#environment.random));
     this.#askedUntil = now + asked * 1000;
+    this.in(wait, run);
+  }
+
+  /** @param {number} wait ms @param {() => void} run */
+  in(wait, run) {
+    const now = this.#environment.now();
+    this.#lostAt ??= now;
     this.cancel();
     this.#dueAt = now + wait;
     this.#timer = this.#environment.setTimeout(run, wait);

@@ -1,27 +1,40 @@
-// What can be broadcast: a camera, the screen, a file.
+// What is broadcast, once it is open; and a camera. (Others: screen-source.js, file-source.js, drawn-source.js.)
+import { audioConstraints, cameraConstraints, cameraSize, idOf, mediaDevices, openMicrophone, stopAll } from "./capture-devices.js";
 import { isDevice } from "./devices.js";
 import { AudioMixer } from "./mixer.js";
+import { heightFor } from "./presets.js";
 import { PublishError } from "./publish-errors.js";
 
 /** @typedef {import("./capture.js").Source} Source */
-/** @typedef {HTMLVideoElement & { captureStream?: () => MediaStream, mozCaptureStream?: () => MediaStream }} CapturableVideo */
+/** @typedef {import("./capture-devices.js").Shape} Shape */
+/** @typedef {"screen" | "camera" | "voice"} Part */
 
-const FRAME_RATE = 30;
+const MUTED_MS = 2000; // a phone's camera gives nothing while another app is in front
 
 /**
  * A source that is open: its preview can be shown, and it can be handed to the publisher.
  * @implements {Source}
  */
 export class OpenSource {
-  /** @type {((why: string) => void) | null} */
+  /** It is over, and nothing has taken its place. @type {((why: string) => void) | null} */
   onended = null;
+  /** Asked before: true when another source takes its place. @type {((why: string) => boolean) | null} */
+  onlost = null;
+  /** A part of it is gone by itself; the rest goes on. @type {((part: Part) => void) | null} */
+  onpart = null;
+  /** The camera gives nothing for now. @type {(() => void) | null} */
+  onmuted = null;
   /** @type {MediaStream} */
   stream;
-  #over = false;
-
   /** The element that plays it, when it is a file. @type {HTMLVideoElement | null} */
   player = null;
-  #voice;
+  /** The page draws it: that costs more. */
+  drawn = false;
+  #over = false;
+  /** It has ended, and something is to take its place. */
+  #replaced = false;
+  /** @type {MediaStreamTrack[]} */
+  #voice = [];
   #size;
 
   /**
@@ -29,18 +42,23 @@ export class OpenSource {
    * @param {object} parts
    * @param {MediaStreamTrack[]} parts.tracks picture, and the sound that belongs to it
    * @param {MediaStreamTrack[]} [parts.voice] the microphone, which can be exchanged
+   * @param {MediaStreamTrack[]} [parts.cameras] those tracks that are of a camera
    * @param {string} parts.farewell said when the source is over by itself
-   * @param {(height: number) => MediaTrackConstraints} [parts.size] of a picture that can be had in several
+   * @param {Shape} [parts.shape] that was asked for
+   * @param {(shape: Shape) => MediaTrackConstraints} [parts.size] of a picture that can be had in several
    */
-  constructor(mixer, { tracks, voice = [], farewell, size }) {
+  constructor(mixer, { tracks, voice = [], cameras = [], farewell, shape = { height: 720, frameRate: 30 }, size }) {
     this.mixer = mixer;
     this.tracks = tracks;
+    this.cameras = cameras;
     this.farewell = farewell;
-    this.#voice = voice;
+    this.shape = shape;
     this.#size = size;
     const video = tracks.filter((track) => track.kind === "video");
-    for (const track of this.captured) if (track.kind === "audio") mixer.add(track);
-    for (const track of video.length > 0 ? video : this.captured) track.onended = () => this.finished();
+    for (const track of tracks) if (track.kind === "audio") mixer.add(track, "sound");
+    for (const track of video.length > 0 ? video : tracks) track.onended = () => this.finished();
+    for (const track of cameras) this.#watchMute(track);
+    this.#adoptVoice(voice);
     this.stream = new MediaStream([...video, mixer.track]);
   }
 
@@ -62,10 +80,37 @@ export class OpenSource {
     return this.#over;
   }
 
+  /** Ids of those that are in use; empty: none, or unknown. */
+  get devices() {
+    return { camera: idOf(this.cameras[0]), microphone: idOf(this.#voice[0]) };
+  }
+
+  /** It ends by itself, which may be heard from its track and from its player. */
   finished() {
+    if (this.#over || this.#replaced) return;
+    this.#replaced = this.onlost?.(this.farewell) ?? false;
+    if (!this.#replaced) this.giveUp();
+  }
+
+  /** It is over, whoever would have taken its place. */
+  giveUp() {
     if (this.#over) return;
     this.#over = true;
     this.onended?.(this.farewell);
+  }
+
+  /** A device of it is not there any more. @param {"camera" | "microphone"} which */
+  lose(which) {
+    if (which === "camera") return this.finished();
+    this.#voiceEnded();
+  }
+
+  /** What has ended while something was to take its place, has still ended when nothing did. */
+  check() {
+    this.#replaced = false;
+    const ended = (/** @type {MediaStreamTrack} */ { readyState }) => readyState === "ended";
+    const unseen = this.cameras.every(ended) && this.tracks.some((track) => track.kind === "video" && ended(track));
+    if (unseen || this.player?.ended) this.finished();
   }
 
   async release() {
@@ -75,11 +120,22 @@ export class OpenSource {
   /**
    * Another quality. The recorder that runs takes it as it comes. Chromium records a camera in a
    * size that it has, so the picture may stay as large as it was.
-   * @param {number} height
+   * @param {Shape} shape
    */
-  async resize(height) {
+  async resize(shape) {
+    this.shape = shape;
+    await this.apply(shape);
+  }
+
+  /** @param {Shape} shape @protected */
+  async apply(shape) {
     if (this.#size === undefined) return;
-    for (const track of this.stream.getVideoTracks()) await track.applyConstraints(this.#size(height));
+    for (const track of this.tracks) if (track.kind === "video") await track.applyConstraints(this.#size(shape));
+  }
+
+  /** As large as was asked for, or smaller where a bitrate is not enough for that. @param {number} bitrate */
+  async suit(bitrate) {
+    await this.apply({ ...this.shape, height: heightFor(bitrate, this.shape.height) });
   }
 
   /**
@@ -90,11 +146,15 @@ export class OpenSource {
     if (!isDevice(microphone) && !this.hasVideo) throw new PublishError("nothing_chosen");
     const fresh = isDevice(microphone) ? await openMicrophone(microphone) : [];
     if (this.#over) return stopAll(fresh);
-    for (const track of this.#voice) this.mixer.remove(track);
-    stopAll(this.#voice);
-    this.#voice = fresh;
-    for (const track of fresh) this.mixer.add(track);
-    if (!this.hasVideo) for (const track of fresh) track.onended = () => this.finished();
+    this.#dropVoice();
+    this.#adoptVoice(fresh);
+  }
+
+  /** Lets go of the camera, for another one: a phone opens one at a time. @returns {boolean} whether it had one */
+  yieldCamera() {
+    const live = this.cameras.filter((track) => track.readyState === "live");
+    stopAll(live);
+    return live.length > 0;
   }
 
   close() {
@@ -102,157 +162,52 @@ export class OpenSource {
     stopAll(this.captured);
     this.mixer.close();
   }
+
+  /** @param {MediaStreamTrack[]} tracks */
+  #adoptVoice(tracks) {
+    this.#voice = tracks;
+    for (const track of tracks) {
+      this.mixer.add(track, "voice");
+      track.onended = () => this.#voiceEnded();
+    }
+  }
+
+  /** Silence takes its place, of which the mixer has enough. */
+  #voiceEnded() {
+    if (this.#over || this.#voice.length === 0) return;
+    this.#dropVoice();
+    this.onpart?.("voice");
+  }
+
+  #dropVoice() {
+    for (const track of this.#voice) this.mixer.remove(track);
+    stopAll(this.#voice);
+    this.#voice = [];
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #watchMute(track) {
+    track.onmute = () => setTimeout(() => track.muted && track.readyState === "live" && !this.#over && this.onmuted?.(), MUTED_MS);
+  }
 }
 
 /**
- * @param {{ camera: string, microphone: string, height: number }} choice device ids, "" for the
- *   browser's own choice, or what `isDevice` says is none
+ * @param {Shape & { camera: string, facing?: string, microphone: string }} choice device ids, "" for the
+ *   browser's own choice, or what `isDevice` says is none; `facing` asks for a side of a phone instead
  */
-export async function openCamera({ camera, microphone, height }) {
+export async function openCamera({ camera, facing = "", microphone, height, frameRate }) {
   const hasCamera = isDevice(camera);
   if (!hasCamera && !isDevice(microphone)) throw new PublishError("nothing_chosen");
   const media = await mediaDevices().getUserMedia({
-    video: hasCamera && videoConstraints(camera, height),
+    video: hasCamera && cameraConstraints({ camera, facing, height, frameRate }),
     audio: isDevice(microphone) && audioConstraints(microphone),
   });
   return new OpenSource(new AudioMixer(), {
     tracks: media.getVideoTracks(),
     voice: media.getAudioTracks(),
+    cameras: media.getVideoTracks(),
     farewell: `The ${hasCamera ? "camera" : "microphone"} was disconnected.`,
+    shape: { height, frameRate },
     size: cameraSize,
   });
-}
-
-/** @param {{ microphone: string, height: number }} choice */
-export async function openScreen({ microphone, height }) {
-  const devices = mediaDevices();
-  if (devices.getDisplayMedia === undefined) throw new PublishError("no_screen");
-  const screen = await devices
-    .getDisplayMedia({ video: screenSize(height), audio: true })
-    .catch((error) => Promise.reject(screenError(error)));
-  return new OpenSource(new AudioMixer(), {
-    tracks: screen.getTracks(),
-    voice: isDevice(microphone) ? await openVoice(microphone, screen) : [],
-    farewell: "Sharing the screen was stopped.",
-    size: screenSize,
-  });
-}
-
-/** @param {string} microphone @param {MediaStream} screen */
-async function openVoice(microphone, screen) {
-  try {
-    return await openMicrophone(microphone);
-  } catch (error) {
-    stopAll(screen.getTracks());
-    throw error;
-  }
-}
-
-/** @param {string} microphone */
-async function openMicrophone(microphone) {
-  const media = await mediaDevices().getUserMedia({ audio: audioConstraints(microphone) });
-  return media.getTracks();
-}
-
-/** @param {MediaStreamTrack[]} tracks */
-function stopAll(tracks) {
-  for (const track of tracks) track.stop();
-}
-
-/** @returns {MediaDevices} */
-export function mediaDevices() {
-  if (navigator.mediaDevices === undefined) throw new PublishError("not_secure");
-  return navigator.mediaDevices;
-}
-
-/** @param {string} id @param {number} height @returns {MediaTrackConstraints} */
-function videoConstraints(id, height) {
-  return { ...device(id), ...cameraSize(height) };
-}
-
-/** @param {number} height @returns {MediaTrackConstraints} */
-function cameraSize(height) {
-  const width = Math.round((height * 16) / 9);
-  return { height: { ideal: height }, width: { ideal: width }, frameRate: { ideal: FRAME_RATE, max: FRAME_RATE } };
-}
-
-/** @param {number} height @returns {MediaTrackConstraints} */
-function screenSize(height) {
-  return { frameRate: FRAME_RATE, height: { max: height } };
-}
-
-/** @param {string} id @returns {MediaTrackConstraints} */
-function audioConstraints(id) {
-  return { ...device(id), echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-}
-
-/** @param {string} id @returns {MediaTrackConstraints} */
-function device(id) {
-  return id === "" ? {} : { deviceId: { exact: id } };
-}
-
-/** Saying no to the picker and closing it look the same: both are a change of mind. */
-function screenError(/** @type {unknown} */ error) {
-  const name = error instanceof DOMException ? error.name : "";
-  return name === "NotAllowedError" || name === "AbortError" ? new PublishError("screen_cancelled") : error;
-}
-
-/** A file plays in an element of its own, which is what is captured: it goes as fast as it is watched. */
-class FileSource extends OpenSource {
-  /** @param {AudioMixer} mixer @param {MediaStreamTrack[]} tracks @param {HTMLVideoElement} player */
-  constructor(mixer, tracks, player) {
-    super(mixer, { tracks, farewell: "The file is over." });
-    this.player = player;
-    player.onended = () => this.finished();
-  }
-
-  /** @override */
-  async release() {
-    await super.release();
-    await this.player?.play();
-  }
-
-  /** @override */
-  close() {
-    if (this.player !== null) this.player.onended = null;
-    this.player?.pause();
-    super.close();
-  }
-}
-
-/** @param {CapturableVideo} player in which the file is loaded, see `loadFile` */
-export async function openFile(player) {
-  const capture = player.captureStream ?? player.mozCaptureStream;
-  if (capture === undefined) throw new PublishError("file_not_capturable");
-  player.currentTime = 0;
-  const stream = capture.call(player);
-  const mixer = new AudioMixer();
-  await mixer.resume();
-  return new FileSource(mixer, stream.getTracks(), player);
-}
-
-/**
- * Loads a file into a player of its own, to its first frame: another one may be on air.
- * @param {File | null} file
- * @returns {Promise<HTMLVideoElement>}
- */
-export function loadFile(file) {
-  if (file === null) return Promise.reject(new PublishError("no_file"));
-  const player = document.createElement("video");
-  player.muted = true;
-  player.playsInline = true;
-  player.setAttribute("aria-label", "The file that is broadcast");
-  player.src = URL.createObjectURL(file);
-  return new Promise((loaded, failed) => {
-    player.onloadeddata = () => loaded(player);
-    player.onerror = () => (URL.revokeObjectURL(player.src), failed(new PublishError("file_not_playable")));
-  });
-}
-
-/** It is not wanted any more. @param {HTMLVideoElement | null} player */
-export function unloadFile(player) {
-  if (player === null) return;
-  URL.revokeObjectURL(player.src);
-  player.removeAttribute("src");
-  player.remove();
 }

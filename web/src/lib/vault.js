@@ -16,31 +16,44 @@ const SPILL_BYTES = 8_000_000;
 /** Bytes that go in one step: a step is one transaction. */
 const STEP_BYTES = 4_000_000;
 
+export const CRAMPED_WORDS =
+  "This device has no storage left for what waits to be delivered. It is kept in memory, which has room for a few minutes: free some space on this device.";
+
 /**
  * Keeps memory small while the connection is away. The store may be missing, or refuse at any
- * time (a quota): then memory goes on, up to the backlog's own bound.
+ * time (a quota, a full disk): then memory goes on, up to the backlog's own bound, and the store is
+ * tried again now and then.
  */
 export class Vault {
   /** @type {BlobStore | null} */
   #store = null;
-  /** It took no more once: from then on it is only read. */
-  #refused = false;
+  /** Bytes in memory from which on it is tried. */
+  #limit = SPILL_BYTES;
   #key = 0;
   #busy = false;
   #opening;
+  #oncramped;
 
-  /** @param {Promise<BlobStore | null>} opening it never rejects */
-  constructor(opening) {
+  /** @param {Promise<BlobStore | null>} opening it never rejects @param {() => void} [oncramped] the store takes nothing, or is none */
+  constructor(opening, oncramped = () => {}) {
+    this.#oncramped = oncramped;
     this.#opening = opening.then((store) => void (this.#store = store));
   }
 
   /** Moves what memory should not hold. Called after each chunk. @param {Backlog} backlog */
   async settle(backlog) {
-    if (this.#busy || this.#refused || backlog.memory <= SPILL_BYTES) return;
+    if (backlog.memory <= SPILL_BYTES) this.#limit = SPILL_BYTES;
+    if (this.#busy || backlog.memory <= this.#limit) return;
     this.#busy = true;
     await this.#opening;
-    while (this.#store !== null && !this.#refused && backlog.memory > SPILL_BYTES) await this.#step(this.#store, backlog);
+    while (backlog.memory > this.#limit) await this.#step(this.#store, backlog);
     this.#busy = false;
+  }
+
+  /** @param {Backlog} backlog */
+  #refused(backlog) {
+    this.#limit = backlog.memory + SPILL_BYTES;
+    this.#oncramped();
   }
 
   /** @param {Chunk} chunk @returns {Promise<Blob>} */
@@ -56,15 +69,16 @@ export class Vault {
     if (keys.length > 0) this.#remove(keys);
   }
 
-  /** @param {BlobStore} store @param {Backlog} backlog */
+  /** @param {BlobStore | null} store @param {Backlog} backlog */
   async #step(store, backlog) {
+    if (store === null) return this.#refused(backlog);
     const entries = this.#oldest(backlog);
     try {
       await store.put(entries.map(([key, { blob }]) => [key, blob]));
     } catch {
-      this.#refused = true;
-      return;
+      return this.#refused(backlog);
     }
+    this.#limit = SPILL_BYTES;
     const held = new Set(backlog.inMemory());
     for (const [key, chunk] of entries) if (held.has(chunk)) backlog.stored(chunk, key);
     // Acknowledged while it was being written.

@@ -11,7 +11,8 @@ const MEGABYTE = 1_000_000;
 function begin(store = new FakeStore()) {
   const backlog = new Backlog();
   const epoch = backlog.begin("video/webm", 0);
-  const vault = new Vault(Promise.resolve(store));
+  const told = { times: 0 };
+  const vault = new Vault(Promise.resolve(store), () => (told.times += 1));
   let at = 0;
   const add = async (/** @type {number} */ count) => {
     for (let i = 0; i < count; i++) {
@@ -20,7 +21,7 @@ function begin(store = new FakeStore()) {
       await settle();
     }
   };
-  return { backlog, vault, add, store: store ?? new FakeStore() };
+  return { backlog, vault, add, told, store: store ?? new FakeStore() };
 }
 
 /** @param {Backlog} backlog @param {number} offset */
@@ -66,18 +67,34 @@ test("what is acknowledged is deleted, also while it is being written", async ()
 test("a quota that is reached leaves the rest in memory, and what lies there readable", async () => {
   const store = new FakeStore();
   store.quota = 10 * MEGABYTE;
-  const { backlog, add, vault } = begin(store);
+  const { backlog, add, vault, told } = begin(store);
   await add(40);
   assert.ok(store.bytes > 0);
+  assert.ok(told.times > 0);
   assert.equal(backlog.memory, backlog.bytes - store.bytes);
   assert.equal((await vault.read(chunkAt(backlog, 0))).size, MEGABYTE);
   await add(40);
   assert.equal(backlog.full, true);
 });
 
+test("a store that has room again is used again", async () => {
+  const store = new FakeStore();
+  store.quota = 10 * MEGABYTE;
+  const { backlog, add, told } = begin(store);
+  await add(30);
+  const { times } = told;
+  store.quota = 100 * MEGABYTE;
+  await add(15);
+  assert.ok(backlog.memory <= 8 * MEGABYTE, String(backlog.memory));
+  assert.deepEqual([backlog.full, told.times > 0, told.times - times < 2], [false, true, true]);
+});
+
 test("without a database memory goes on, up to its bound", async () => {
-  const { backlog, add, vault } = begin(null);
-  await add(63);
+  const { backlog, add, vault, told } = begin(null);
+  await add(8);
+  assert.equal(told.times, 0);
+  await add(55);
+  assert.ok(told.times > 0);
   assert.deepEqual([backlog.memory, backlog.full], [63 * MEGABYTE, false]);
   await add(1);
   assert.equal(backlog.full, true);

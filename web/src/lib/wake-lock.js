@@ -21,7 +21,9 @@ export class WakeLock {
     if (!this.#wanted) return this.#release();
     if (document.visibilityState !== "visible" || (this.#held !== null && !this.#held.released)) return;
     // A refusal (a flat battery, say) is no reason to bother anybody.
-    this.#held = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+    const lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null;
+    this.#release(); // asked for twice at once, there would be one that nobody releases
+    this.#held = lock;
     if (!this.#wanted) this.#release();
   }
 

@@ -43,3 +43,8 @@ export function troubleWords(broadcast) {
 export function titleOf(broadcast) {
   return broadcast.title || `Live on ${broadcast.channel}`;
 }
+
+/** How many watch; empty when nobody does, or nobody counts. @param {{ viewers: number | null }} broadcast */
+export function watchingWords({ viewers }) {
+  return viewers ? `${viewers} watching` : "";
+}

@@ -1,8 +1,9 @@
 // Who may broadcast from this page: whoever has a link, and whoever is signed in.
 import { fetchMyChannels } from "../lib/api.js";
 import * as credentials from "../lib/credentials.js";
-import { byId, element, setText, show } from "../lib/dom.js";
+import { byId, element, inside, setText, show } from "../lib/dom.js";
 import { Permission } from "../lib/permission.js";
+import { channelIn, signInPlace } from "../lib/places.js";
 import { fetchSession } from "../lib/session.js";
 import { preferences, secrets } from "../lib/store.js";
 
@@ -29,24 +30,30 @@ export class Access {
   /** A link counts for more than being signed in: it says which channel. */
   async begin() {
     const given = credentials.take(secrets, location, history);
-    if (given !== null) return this.#enter(new Permission(given));
+    const named = channelIn(location.pathname);
+    const fits = named === "" || given?.channel === "" || given?.channel === named;
+    if (given !== null && fits) return this.#enter(new Permission(given));
     this.#channels = await fetchMine();
     this.#offer();
   }
 
-  /** Another link was opened in this tab. @param {boolean} onlyKeep */
+  /** Another link was opened in this tab. @param {boolean} onlyKeep @returns {Permission | null} what is only kept */
   linkOpened(onlyKeep) {
     const given = credentials.take(secrets, location, history);
-    if (given !== null && !onlyKeep) this.#enter(new Permission(given));
+    if (given === null) return null;
+    const permission = new Permission(given);
+    if (onlyKeep) return permission;
+    this.#enter(permission);
+    return null;
   }
 
   /** Where there is nothing to choose, nothing is asked. */
   #offer() {
     const channels = this.#channels;
     if (channels === null) return this.#askForLink(false);
-    const named = new URLSearchParams(location.search).get("channel");
-    const [only] = channels.length === 1 ? channels : channels.filter(({ channel }) => channel === named);
-    if (only !== undefined) return this.#enter(Permission.of(only.channel));
+    const named = channelIn(location.pathname) || new URLSearchParams(location.search).get("channel");
+    const [only, ...others] = channels.filter(({ channel }) => !named || channel === named);
+    if (only !== undefined && others.length === 0) return this.#enter(Permission.of(only.channel));
     this.#askForChannel(channels);
   }
 
@@ -72,7 +79,9 @@ export class Access {
   /** @param {boolean} asked for by the person, who goes on there */
   #askForLink(asked) {
     show(channelForm, false);
-    show(byId("sign-in-part", HTMLElement), this.#channels === null);
+    const signIn = byId("sign-in-part", HTMLElement);
+    inside(signIn, "a", HTMLAnchorElement).href = signInPlace(location);
+    show(signIn, this.#channels === null);
     show(linkForm, true);
     if (asked) byId("link", HTMLInputElement).focus();
   }

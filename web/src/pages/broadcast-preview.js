@@ -1,20 +1,36 @@
 // The screen of the broadcast page: what is on air, or would be.
 import { byId, setText, show } from "../lib/dom.js";
+import { reshaped } from "../lib/layout.js";
 
 /** @typedef {import("../lib/sources.js").OpenSource} OpenSource */
-/** @typedef {"camera" | "screen" | "file"} Kind */
+/** @typedef {import("../lib/air.js").Kind} Kind */
 
 /** @type {Record<Kind, { words: string, button: string }>} */
 const PLACEHOLDERS = {
   camera: { words: "The camera is off. Nobody sees you before you go live.", button: "Turn on camera" },
   screen: { words: "Share the whole screen, a window or a tab.", button: "Choose what to share" },
-  file: { words: "A video from this device plays here and goes live.", button: "Choose a file" },
+  file: { words: "Videos from this device play here, one after the other, and go live.", button: "Choose files" },
+  test: { words: "Colour bars, a clock and a tone: to try everything without a camera.", button: "Show the test picture" },
 };
+
+const SETTLED_MS = 400; // a window that is drawn out changes with every step
 
 export class Preview {
   #live = byId("preview", HTMLVideoElement);
+  /** The shape of what is shown, since it is shown. @type {import("../lib/layout.js").Size | null} */
+  #shape = null;
+  #settling = 0;
   /** The player of a file, in its place. @type {HTMLVideoElement | null} */
   #player = null;
+
+  /** @param {() => void} turned what is shown has another shape */
+  constructor(turned) {
+    this.#live.addEventListener("resize", () => {
+      clearTimeout(this.#settling);
+      if (this.#shape === null) return this.#resized(turned); // as it was when it began to be recorded
+      this.#settling = window.setTimeout(() => this.#resized(turned), SETTLED_MS);
+    });
+  }
 
   /** The element that shows the picture. */
   get picture() {
@@ -54,7 +70,17 @@ export class Preview {
     const track = source?.stream.getVideoTracks()[0];
     const shown = /** @type {MediaStream | null} */ (this.#live.srcObject)?.getVideoTracks()[0];
     if (track === shown) return;
+    this.#shape = null;
     this.#live.srcObject = source?.preview ?? null;
     if (source !== null) this.#live.play().catch(() => {}); // the next choice came in between
+  }
+
+  /** @param {() => void} turned */
+  #resized(turned) {
+    const { videoWidth: width, videoHeight: height } = this.#live;
+    if (width === 0) return;
+    const before = this.#shape;
+    this.#shape = { width, height };
+    if (before !== null && reshaped(before, this.#shape)) turned();
   }
 }

@@ -1,9 +1,8 @@
-// The left side of the broadcast page: what is going on, in words and figures.
-import { byId, setAttribute, setText, show } from "../lib/dom.js";
-import { bitrate, bytes, clock } from "../lib/format.js";
+// The left side of the broadcast page: what is on, in words and figures, beside the light (studio-light.js).
+import { byId, setText, show } from "../lib/dom.js";
+import { bytes, clock } from "../lib/format.js";
 import { codecName, codecWords } from "../lib/recording.js";
-import { encoderFigures, safety, sentence, warning } from "../lib/situation.js";
-import { describe, isOver } from "../lib/words.js";
+import { describe, isOver, watchingWords } from "../lib/words.js";
 
 /** @typedef {import("../lib/publisher.js").Publisher} Publisher */
 /** @typedef {import("../lib/events.js").EventFeed} EventFeed */
@@ -11,15 +10,10 @@ import { describe, isOver } from "../lib/words.js";
 
 /** The page's own problem, when the publisher has none. @typedef {{ message: string } | null} Problem */
 
-/** @param {Publisher} publisher @param {string} channel @param {Problem} problem */
-export function renderStatus(publisher, channel, problem) {
+/** @param {Publisher} publisher @param {Problem} problem */
+export function renderStatus(publisher, problem) {
   const { state, notice } = publisher;
-  const status = byId("status", HTMLElement);
-  setAttribute(status, "data-state", state);
-  setText(status, sentence(publisher, channel));
-  setAttribute(byId("dot", HTMLElement), "data-state", state);
   showWords("notice", notice);
-  showWords("warning", warning(publisher));
   showWords("error", (state === "failed" ? publisher : problem)?.message ?? "");
   show(byId("takeover", HTMLElement), publisher.errorCode === "channel_busy");
   show(byId("badge", HTMLElement), state === "live" || state === "stopping" || state === "reconnecting");
@@ -57,20 +51,13 @@ function showWords(id, words) {
 
 /** @param {Publisher} publisher @param {HTMLVideoElement} picture what is shown of it here */
 export function renderStatistics(publisher, picture) {
-  const { statistics, state, status } = publisher;
-  const { text, level } = safety(publisher);
-  setText(byId("safety", HTMLElement), text);
-  setAttribute(byId("safety", HTMLElement), "data-level", level);
-  show(byId("statistics", HTMLElement), statistics.bytes > 0);
+  const { statistics, state } = publisher;
+  show(byId("statistics", HTMLElement), publisher.active && statistics.bytes > 0);
   setText(byId("live-clock", HTMLElement), clock(statistics.liveSeconds));
   if (state === "live" || state === "reconnecting") setSending(picture, statistics.mimeType);
-  setText(byId("rate", HTMLElement), statistics.recording ? bitrate(statistics.bitsPerSecond) : "–");
   setText(byId("time", HTMLElement), clock(statistics.liveSeconds));
   setText(byId("recorded", HTMLElement), bytes(statistics.bytes));
   setText(byId("unsafe", HTMLElement), publisher.active ? `${statistics.unsafeSeconds.toFixed(1)} s` : "–");
-  const { speed, latency } = encoderFigures(status);
-  setText(byId("speed", HTMLElement), speed);
-  setText(byId("latency", HTMLElement), latency);
 }
 
 /** @param {HTMLVideoElement} picture @param {string} mimeType */
@@ -90,7 +77,7 @@ function setSending(picture, mimeType) {
 export function renderServer(feed, publisher) {
   const broadcast = feed?.broadcasts.find((candidate) => !isOver(candidate)) ?? feed?.broadcasts[0] ?? null;
   setText(byId("server-words", HTMLElement), publisher.status?.message || serverWords(feed, broadcast));
-  const open = broadcast !== null && !isOver(broadcast);
+  const open = broadcast !== null && !isOver(broadcast) && feed?.state !== "lost";
   showWords("renditions", open ? details(broadcast) : "");
 }
 
@@ -104,8 +91,9 @@ function serverWords(feed, broadcast) {
 }
 
 /** @param {Broadcast} broadcast */
-function details({ source, renditions }) {
+function details(broadcast) {
+  const { source, renditions } = broadcast;
   const video = source?.video ? `${codecName(source.video.codec)} ${source.video.width} × ${source.video.height}` : "";
   const names = renditions.map((rendition) => rendition.name).join(", ");
-  return [video && `Receives ${video}`, names && `viewers get ${names}`].filter(Boolean).join(" · ");
+  return [video && `Receives ${video}`, names && `viewers get ${names}`, watchingWords(broadcast)].filter(Boolean).join(" · ");
 }

@@ -1,6 +1,6 @@
 // The broadcast page: joins credentials, set-up, publisher and the server's news.
 import { fetchChannel } from "../lib/api.js";
-import { byId, setText, show } from "../lib/dom.js";
+import { byId, setAttribute, setText, show } from "../lib/dom.js";
 import { EventFeed } from "../lib/events.js";
 import { settingsPlace } from "../lib/places.js";
 import { Publisher } from "../lib/publisher.js";
@@ -10,6 +10,10 @@ import { WakeLock } from "../lib/wake-lock.js";
 import { Access } from "./broadcast-access.js";
 import { Setup } from "./broadcast-setup.js";
 import { renderServer, renderStatistics, renderStatus } from "./broadcast-view.js";
+import { StudioChecklist } from "./studio-checklist.js";
+import { StudioCountdown } from "./studio-countdown.js";
+import { StudioLight } from "./studio-light.js";
+import { StudioRecord } from "./studio-record.js";
 
 /** @typedef {import("../lib/permission.js").Permission} Permission */
 
@@ -34,19 +38,55 @@ const setup = new Setup({ problem: showProblem, switched: (source, bitrate) => p
 const wakeLock = new WakeLock();
 const publisher = new Publisher(changed);
 const access = new Access(usePermission);
+const countdown = new StudioCountdown(() => light.render());
+const light = new StudioLight(publisher, () => countdown.counting, drawMinutes);
+const checklist = new StudioChecklist(setup, () => muted);
+const record = new StudioRecord();
 
 function changed() {
   const { active, state } = publisher;
+  light.sample(Date.now() / 1000);
   render();
   if (state === shown) return;
   shown = state;
+  if (state === "preparing") begun();
   setup.enter(publisher.switchable ? "live" : active ? "between" : "before");
   wakeLock.want(active && state !== "preparing");
   if (RELEASING.has(state)) setup.release();
+  checklist.show(!active);
+  if (state === "ended" || state === "failed") over();
+}
+
+function begun() {
+  light.begin();
+  record.hide();
+  show(byId("minutes", HTMLElement), false);
+}
+
+/** Whoever thought better of it, or has finished, finds the studio as it was before. */
+function over() {
+  const counted = publisher.statistics.recordedSeconds > 0;
+  countdown.cancel();
+  show(byId("minutes", HTMLElement), false);
+  if (counted && publisher.state === "ended") showProblem(null); // what was said of it while it went on
+  if (counted) void record.show(publisher, allowed);
+  else if (publisher.state === "ended") void setup.previewIfAllowed();
+}
+
+/** @type {import("./studio-graphs.js").StudioGraphs | null} */
+let graphs = null;
+
+/** Before the first broadcast there is nothing to draw, and nothing is loaded for it. @param {import("../lib/last-minutes.js").LastMinutes} minutes */
+async function drawMinutes(minutes) {
+  show(byId("minutes", HTMLElement), true);
+  const { StudioGraphs } = await import("./studio-graphs.js");
+  graphs ??= new StudioGraphs(byId("graphs", HTMLElement));
+  graphs.show(minutes);
 }
 
 function render() {
-  renderStatus(publisher, allowed?.channel ?? "", problem);
+  light.render();
+  renderStatus(publisher, problem);
   renderStatistics(publisher, setup.picture);
   renderServer(feed, publisher);
 }
@@ -54,6 +94,7 @@ function render() {
 /** @param {{ message: string } | null} next */
 function showProblem(next) {
   problem = next;
+  if (next === null) publisher.settle(); // something else is tried
   render();
 }
 
@@ -71,23 +112,34 @@ function goLive(takeover) {
   preferences.set("title", title.value);
   publisher.start({
     openSource: () => openSource(permission),
-    url: permission.url,
-    protocols: () => permission.protocols,
+    ...permission.papers,
     bitrate: setup.bitrate,
     title: title.value.trim(),
     takeover,
   });
 }
 
+/** By a button that goes away with that. @param {boolean} takeover */
+function goLiveInstead(takeover) {
+  goLive(takeover);
+  byId("stop", HTMLButtonElement).focus({ preventScroll: true });
+}
+
 /** The source comes first: browsers open a screen only at once after a press. @param {Permission} permission */
 async function openSource(permission) {
   const source = await setup.open();
-  await permission.freshen();
-  return source;
+  try {
+    const [counted] = await Promise.all([countdown.run(), permission.freshen()]);
+    return counted && source.over ? setup.open() : source; // it may have been unplugged meanwhile
+  } catch (error) {
+    source.close(); // nobody else has it: the camera would stay on
+    throw error;
+  }
 }
 
 /** What could not be delivered is given up only by a second, deliberate press. */
 function stopPressed() {
+  if (countdown.counting) return publisher.stop();
   if (publisher.state === "stopping") publisher.discard();
   else publisher.stop();
 }
@@ -98,8 +150,11 @@ function usePermission(next) {
   show(byId("studio", HTMLElement), next !== null);
   feed?.close();
   feed = null;
+  record.hide();
   if (next !== null) enter(next.channel);
   freshen();
+  checklist.show(next !== null);
+  void checklist.use(next);
 }
 
 /** Ahead of time, so that going live need not wait, and neither a connection that is lost. */
@@ -123,11 +178,15 @@ function enter(channel) {
 /** Viewers of a private channel need more than its address. Only who is signed in is told of it. @param {string} channel */
 async function renderPrivate(channel) {
   const note = byId("private-note", HTMLElement);
+  const front = byId("front", HTMLElement);
   show(note, false);
+  show(front, false);
   const { user } = await fetchSession().catch(() => ({ user: null }));
   if (user === null || channel === "") return;
   const found = await fetchChannel(channel).catch(() => null);
   byId("settings-link", HTMLAnchorElement).href = `${settingsPlace(channel)}#links`;
+  byId("front-link", HTMLAnchorElement).href = settingsPlace(channel);
+  show(front, found?.may?.manage === true && allowed?.channel === channel);
   show(note, found?.private === true && allowed?.channel === channel);
 }
 
@@ -154,9 +213,20 @@ function drawLevel() {
   requestAnimationFrame(drawLevel);
 }
 
-/** Another link was opened in this tab. While live it is only kept, for the next time. */
+/** Another link was opened in this tab. While live it is for the connections to come, if it is for this channel; else for the next time. */
 function linkOpened() {
-  access.linkOpened(publisher.active);
+  const permission = access.linkOpened(publisher.active);
+  if (permission === null || !allowed?.serves(permission)) return;
+  allowed = permission;
+  publisher.readmit(permission.papers);
+}
+
+function tick() {
+  light.sample(Date.now() / 1000);
+  light.render();
+  renderStatistics(publisher, setup.picture);
+  const { videoWidth, videoHeight } = setup.picture;
+  setAttribute(setup.picture, "data-upright", String(videoHeight > videoWidth));
 }
 
 /** @param {BeforeUnloadEvent} event */
@@ -167,14 +237,16 @@ function beforeLeaving(event) {
 title.value = preferences.get("title") ?? "";
 byId("setup", HTMLFormElement).addEventListener("submit", goLiveWished);
 byId("stop", HTMLButtonElement).addEventListener("click", stopPressed);
-byId("take-over", HTMLButtonElement).addEventListener("click", () => goLive(true));
+byId("take-over", HTMLButtonElement).addEventListener("click", () => goLiveInstead(true));
 byId("copy", HTMLButtonElement).addEventListener("click", copyLink);
 byId("mute-mic", HTMLButtonElement).addEventListener("click", toggleMute);
+byId("again", HTMLButtonElement).addEventListener("click", () => goLiveInstead(false));
+addEventListener("keydown", (event) => event.key === "Escape" && countdown.counting && publisher.stop());
 addEventListener("beforeunload", beforeLeaving);
 addEventListener("pagehide", () => publisher.leave());
 addEventListener("online", () => publisher.hurry());
 addEventListener("hashchange", linkOpened);
-setInterval(() => renderStatistics(publisher, setup.picture), STATISTICS_EVERY_MS);
+setInterval(tick, STATISTICS_EVERY_MS);
 setInterval(freshen, FRESHEN_EVERY_MS);
 void access.begin();
 drawLevel();

@@ -1,6 +1,6 @@
 // A channel in a list of channels.
 import { fromTemplate, inside, setText, show } from "../lib/dom.js";
-import { broadcastPlace, settingsPlace, watchPlace } from "../lib/places.js";
+import { settingsPlace, studioPlace, watchPlace } from "../lib/places.js";
 import { isOver } from "../lib/words.js";
 
 /** @typedef {import("../lib/types.js").Channel} Channel */
@@ -15,7 +15,7 @@ export function channelRow(channel, more = "") {
   setText(inside(item, ".slug", HTMLElement), [name, more].filter(Boolean).join(" · "));
   show(inside(item, ".live", HTMLElement), channel.broadcast !== null && !isOver(channel.broadcast));
   show(inside(item, ".lock", HTMLElement), channel.private === true);
-  const places = { watch: watchPlace(name), settings: settingsPlace(name), publish: broadcastPlace(name) };
+  const places = { watch: watchPlace(name), settings: settingsPlace(name), publish: studioPlace(name) };
   for (const [kind, href] of Object.entries(places)) lead(item, kind, href, name);
   return item;
 }

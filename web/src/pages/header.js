@@ -17,9 +17,10 @@ function render(user) {
 /** @param {User} user */
 function menu(user) {
   const initial = element("span", { class: "initial", "aria-hidden": "true" }, user.name.slice(0, 1));
-  const summary = element("summary", { "aria-label": `${user.name}: account menu` }, initial, element("span", { class: "name" }, user.name));
+  const name = element("span", { class: "name" }, user.name, element("span", { class: "visually-hidden" }, ": account menu"));
+  const summary = element("summary", {}, initial, name);
   const links = [link("/channels", "Channels"), link("/account", "Account")];
-  if (user.role === "admin") links.push(link("/admin", "Admin"));
+  if (user.role === "admin") links.push(link("/admin/overview", "Overview"), link("/admin", "Admin"));
   const made = element("details", { class: "menu", "data-testid": "person" }, summary, element("ul", {}, ...links, leave()));
   made.addEventListener("keydown", (event) => event.key === "Escape" && close(made, summary));
   made.addEventListener("focusout", ({ relatedTarget }) => relatedTarget instanceof Node && !made.contains(relatedTarget) && close(made));

@@ -1,147 +1,122 @@
-// The home page: who is live.
-import { fetchBroadcasts } from "../lib/api.js";
-import { byId, fromTemplate, inside, setAttribute, setText, show } from "../lib/dom.js";
+// The first page: who is live, and the other channels.
+import { call } from "../lib/api.js";
+import { arranged, followed, isOn, withNews } from "../lib/arrangement.js";
+import { byId, setText, show } from "../lib/dom.js";
 import { EventFeed } from "../lib/events.js";
-import { secondsSince, span } from "../lib/format.js";
-import { describe, isOver, titleOf } from "../lib/words.js";
+import { matches, summary } from "../lib/search.js";
+import { soonest, upcoming } from "../lib/upcoming.js";
+import { Cards } from "./cards.js";
 
-/** @typedef {import("../lib/types.js").Broadcast} Broadcast */
+/** @typedef {import("../lib/types.js").Channel} Channel */
+/** @typedef {import("../lib/arrangement.js").Order} Order */
 
-const SINCE_EVERY_MS = 15_000;
-const RECENT_AT_MOST = 6;
+const TICK_MS = 15_000; // times are told in minutes
+const ASK_AGAIN_MS = 60_000;
 
-const live = byId("live", HTMLUListElement);
-const ended = byId("ended", HTMLUListElement);
+const search = byId("search", HTMLInputElement);
+const live = new Cards("card", byId("live", HTMLUListElement));
+const others = new Cards("other", byId("other-list", HTMLUListElement));
 
-/** @type {Map<string, HTMLElement>} */
-const cards = new Map();
-/** @type {Broadcast[]} */
-let archive = [];
+/** @type {Channel[] | null} */
+let asked = null;
+/** @type {Order | null} */
+let order = null;
+let asking = false;
+/** Channels of which the news told first. @type {Set<string>} */
+const heard = new Set();
 
-const feed = new EventFeed({ onchange: (_, fresh) => changed(fresh) });
-setInterval(render, SINCE_EVERY_MS);
+const feed = new EventFeed({ onchange: (_, fresh) => (fresh || isUnknown() ? void ask() : render()) });
+search.value = new URLSearchParams(location.search).get("q") ?? "";
+setInterval(render, TICK_MS);
+setInterval(() => document.hidden || void ask(), ASK_AGAIN_MS);
 
-/** A snapshot names only what is open: what ended while we were away is asked for. @param {boolean} fresh */
-function changed(fresh) {
-  if (feed.state !== "connecting") render();
-  if (fresh) refreshArchive();
+/** Somebody is live on a channel that was made a moment ago. What is asked just now may know it: the next news tells. */
+function isUnknown() {
+  if (asking) return false;
+  const before = heard.size;
+  for (const { channel } of feed.broadcasts) if (!asked?.some((one) => one.channel === channel)) heard.add(channel);
+  return heard.size > before;
 }
 
-async function refreshArchive() {
-  const all = await fetchBroadcasts().catch(() => archive);
-  archive = all.filter(isOver);
+async function ask() {
+  if (asking) return;
+  asking = true;
+  /** @type {{ channels: Channel[] } | null} */
+  const answer = await call("GET", "/channels").catch(() => null);
+  asking = false;
+  if (answer !== null) asked = answer.channels;
   render();
 }
 
 function render() {
-  const open = feed.broadcasts.filter((broadcast) => !isOver(broadcast));
   show(byId("feed-lost", HTMLElement), feed.state === "lost");
-  show(byId("empty", HTMLElement), open.length === 0 && feed.state === "open");
-  if (feed.state === "open") setText(byId("summary", HTMLElement), summary(open));
-  renderCards(open);
-  renderEnded(new Set(open.map((broadcast) => broadcast.id)));
+  if (asked === null) return; // the places for cards stand there meanwhile
+  const channels = withNews(asked, feed.broadcasts);
+  order = order === null ? arranged(channels) : followed(order, channels);
+  const found = channels.filter((channel) => matches(channel, search.value));
+  live.render(inOrder(order.live, found));
+  others.render(inOrder(order.others, found));
+  renderAround(channels, found);
 }
 
-/** @param {Broadcast[]} open */
-function summary(open) {
-  if (open.length === 0) return "No broadcast at the moment.";
-  return open.length === 1 ? "1 broadcast" : `${open.length} broadcasts`;
+/** @param {string[]} names @param {Channel[]} channels */
+function inOrder(names, channels) {
+  return names.flatMap((name) => channels.find(({ channel }) => channel === name) ?? []);
 }
 
-/** Cards stay where they are and change in place: focus and pictures are not lost. @param {Broadcast[]} open */
-function renderCards(open) {
-  const wanted = new Set(open.map((broadcast) => broadcast.id));
-  for (const [id, card] of cards) {
-    if (!wanted.has(id)) card.remove();
-    if (!wanted.has(id)) cards.delete(id);
-  }
-  const order = open.sort((a, b) => Number(describe(b.state).live) - Number(describe(a.state).live));
-  order.forEach((broadcast, place) => {
-    const card = cardOf(broadcast);
-    fillCard(card, broadcast);
-    const there = live.children[place] ?? null;
-    if (there !== card) live.insertBefore(card, there);
-  });
+/** What is said where there are no cards, and to those who do not see them. @param {Channel[]} channels @param {Channel[]} found */
+function renderAround(channels, found) {
+  const on = found.filter(isOn);
+  const searched = search.value.trim();
+  show(byId("waiting", HTMLElement), false);
+  show(byId("no-channel", HTMLElement), channels.length === 0 && searched === "");
+  show(byId("not-found", HTMLElement), found.length === 0 && searched !== "");
+  show(byId("nobody", HTMLElement), live.empty && searched === "" && channels.length > 0);
+  document.querySelector(".stage")?.classList.toggle("folded", live.empty && searched !== "" && found.length > 0);
+  show(byId("others", HTMLElement), !others.empty);
+  setText(byId("not-found-words", HTMLElement), `No channel matches “${searched}”.`);
+  setText(byId("nobody-next", HTMLElement), next(channels));
+  if (feed.state !== "connecting") setText(byId("summary", HTMLElement), summary(on.length, found.length - on.length, searched));
 }
 
-/** @param {Broadcast} broadcast */
-function cardOf(broadcast) {
-  const known = cards.get(broadcast.id);
-  if (known !== undefined) return known;
-  const card = fromTemplate("card");
-  const picture = inside(card, "img", HTMLImageElement);
-  picture.onload = () => show(picture, true);
-  picture.onerror = () => show(picture, false);
-  cards.set(broadcast.id, card);
-  return card;
+/** The first of all that is to come. @param {Channel[]} channels */
+function next(channels) {
+  const now = Date.now();
+  const first = soonest(channels, now);
+  const said = first && upcoming(first, now);
+  return first && said ? `Next: ${said.title}, on ${first.title || first.channel}. ${said.words}` : "";
 }
 
-/** @param {HTMLElement} card @param {Broadcast} broadcast */
-function fillCard(card, broadcast) {
-  const { badge, live: isLive } = describe(broadcast.state);
-  setAttribute(card, "data-channel", broadcast.channel);
-  setAttribute(card, "data-state", broadcast.state);
-  fillLink(card, broadcast);
-  setText(inside(card, ".initial", HTMLElement), broadcast.channel.slice(0, 1).toUpperCase());
-  setText(inside(card, ".badge", HTMLElement), badge);
-  inside(card, ".badge", HTMLElement).classList.toggle("on", isLive);
-  setText(inside(card, ".since", HTMLElement), since(broadcast));
-  const picture = inside(card, "img", HTMLImageElement);
-  if (broadcast.poster !== null) setAttribute(picture, "src", broadcast.poster);
+function searched() {
+  const query = search.value.trim();
+  order = null;
+  render();
+  // last: a browser may refuse it to who types fast
+  history.replaceState(null, "", query === "" ? location.pathname : `?${new URLSearchParams({ q: query })}`);
 }
 
-/** @param {HTMLElement} item @param {Broadcast} broadcast */
-function fillLink(item, broadcast) {
-  setAttribute(inside(item, "a", HTMLAnchorElement), "href", `/watch/${encodeURIComponent(broadcast.channel)}`);
-  setText(inside(item, ".title", HTMLElement), titleOf(broadcast));
-  setText(inside(item, ".channel", HTMLElement), broadcast.channel);
+function clear() {
+  search.value = "";
+  searched();
+  search.focus();
 }
 
-/** @param {Broadcast} broadcast */
-function since(broadcast) {
-  const seconds = secondsSince(broadcast.started_at, Date.now());
-  switch (broadcast.state) {
-    case "starting":
-      return "starting now";
-    case "interrupted":
-      return "lost the connection, back soon";
-    case "stalled":
-    case "backing_off":
-      return "a hiccup, back soon";
-    default:
-      return seconds < 60 ? "just went live" : `live since ${span(seconds)}`;
-  }
+/** A key that leads into the search, as in many places. @param {KeyboardEvent} event */
+function pressed(event) {
+  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
 }
 
-/** @param {Set<string>} open */
-function renderEnded(open) {
-  const over = newest([...archive, ...feed.broadcasts.filter(isOver)], open);
-  show(byId("recent", HTMLElement), over.length > 0);
-  const rows = over.map(row);
-  // News comes each second; a list that says the same is left alone, with the focus that may be in it.
-  const same = ended.textContent === rows.map((item) => item.textContent).join("");
-  if (!same) ended.replaceChildren(...rows);
-}
-
-/** @param {Broadcast[]} all @param {Set<string>} open */
-function newest(all, open) {
-  const unique = new Map(all.map((broadcast) => [broadcast.id, broadcast]));
-  return [...unique.values()]
-    .filter((broadcast) => !open.has(broadcast.id))
-    .sort((a, b) => endOf(b).localeCompare(endOf(a)))
-    .slice(0, RECENT_AT_MOST);
-}
-
-/** @param {Broadcast} broadcast */
-function endOf(broadcast) {
-  return broadcast.ended_at ?? broadcast.started_at;
-}
-
-/** @param {Broadcast} broadcast */
-function row(broadcast) {
-  const item = fromTemplate("row");
-  fillLink(item, broadcast);
-  const ago = span(secondsSince(endOf(broadcast), Date.now()));
-  setText(inside(item, ".since", HTMLElement), `ended ${ago} ago`);
-  return item;
-}
+search.addEventListener("input", searched);
+byId("search-form", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
+byId("clear-search", HTMLButtonElement).addEventListener("click", clear);
+document.addEventListener("keydown", pressed);
+// When nobody looks, everything may go to its place.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) order = null;
+  render();
+});
+void ask();

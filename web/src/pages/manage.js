@@ -1,6 +1,7 @@
 // What the pages for managing share: signing in first, forms, confirmations, copying, results.
 import { ApiError } from "../lib/api.js";
 import { byId, element, setText, show } from "../lib/dom.js";
+import { Fault } from "../lib/fault.js";
 import { signInPlace } from "../lib/places.js";
 import { fetchSession } from "../lib/session.js";
 
@@ -30,13 +31,20 @@ export async function begin(run) {
     const { user } = await fetchSession();
     if (user === null) return signInFirst();
     await run(user);
+    reveal();
     show(byId("page", HTMLElement), true);
     show(loading, false);
     showPart(location.hash);
   } catch (error) {
     setText(loading, wordsOf(error));
     loading.className = "alert";
+    reveal();
   }
+}
+
+/** What comes with all the rest, so that nothing moves when its words are known. */
+function reveal() {
+  for (const part of document.querySelectorAll("[data-later]")) if (part instanceof HTMLElement) show(part, true);
 }
 
 /** What the address points to was hidden when the browser looked for it. @param {string} hash */
@@ -50,7 +58,7 @@ function signInFirst() {
 
 /** @param {unknown} error */
 function wordsOf(error) {
-  if (error instanceof ApiError) return error.message;
+  if (error instanceof ApiError || error instanceof Fault) return error.message;
   console.error(error);
   return "Something unexpected went wrong on this page. Load it again.";
 }
@@ -72,7 +80,7 @@ export function onSubmit(form, run) {
  * @param {() => Promise<void>} run
  * @returns {Promise<boolean>} whether it went well
  */
-async function attempt(form, run) {
+export async function attempt(form, run) {
   if (form.ariaBusy === "true") return false;
   form.ariaBusy = "true";
   complain(form, "");

@@ -1,13 +1,15 @@
 // A channel's settings: its details here, and the other parts of the page from their modules.
 import { ApiError, call, channelPath, fetchChannel } from "../lib/api.js";
-import { byId, setText, show } from "../lib/dom.js";
+import { byId, setAttribute, setText, show } from "../lib/dom.js";
 import { visibility } from "../lib/labels.js";
-import { broadcastPlace, channelIn, watchPlace } from "../lib/places.js";
+import { channelIn, channelPlace, diagnosisPlace, studioPlace } from "../lib/places.js";
 import { describe, isOver } from "../lib/words.js";
 import { begin, confirmed, keepFresh, onSubmit, tell } from "./manage.js";
+import { showFront } from "./settings-front.js";
 import { showKeys } from "./settings-keys.js";
 import { showLinks } from "./settings-links.js";
 import { showPeople } from "./settings-people.js";
+import { showSites } from "./settings-sites.js";
 import { showSource } from "./settings-source.js";
 import { renderTargets, showTargets } from "./settings-targets.js";
 
@@ -31,6 +33,8 @@ async function fill(user) {
   renderHead(channel);
   renderDetails(channel);
   showLinks(channel);
+  showFront(channel);
+  showSites(channel);
   const parts = manages ? [showKeys(channel), showPeople(channel, user), showTargets(channel)] : [showKeys(channel)];
   await Promise.all(parts);
   await refresh(manages);
@@ -60,17 +64,22 @@ function renderHead(channel) {
   document.title = `${words}: settings · ingestd`;
   setText(byId("slug", HTMLElement), name);
   setText(byId("visibility", HTMLElement), visibility(channel));
-  byId("watch", HTMLAnchorElement).href = watchPlace(name);
-  byId("publish", HTMLAnchorElement).href = broadcastPlace(name);
+  byId("watch", HTMLAnchorElement).href = channelPlace(name);
+  byId("publish", HTMLAnchorElement).href = studioPlace(name);
   for (const part of document.querySelectorAll("[data-private]")) {
     if (part instanceof HTMLElement) show(part, channel.private === true && channel.may?.manage === true);
   }
 }
 
 /** @param {Channel} channel */
-function renderAir({ broadcast }) {
+function renderAir({ broadcast, may }) {
   const on = broadcast !== null && !isOver(broadcast);
   setText(byId("air", HTMLElement), on ? describe(broadcast.state).badge.toLowerCase() : "not on air");
+  const link = byId("diagnosis", HTMLAnchorElement);
+  show(link, broadcast !== null && may?.manage === true);
+  if (broadcast === null) return;
+  setText(link, on ? "How it goes" : "How the last one went");
+  setAttribute(link, "href", diagnosisPlace(broadcast));
 }
 
 /** @param {Channel} channel */
@@ -99,6 +108,7 @@ onSubmit(form, async () => {
   const channel = await call("PATCH", channelPath(name), wanted());
   renderHead(channel);
   renderDetails(channel);
+  showSites(channel);
   tell("Saved.");
 });
 

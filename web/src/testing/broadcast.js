@@ -17,6 +17,8 @@ export function broadcast(changes = {}) {
     renditions: [],
     left_out: 0,
     encoder: null,
+    viewers: 0,
+    viewers_peak: 0,
     commit_lag: 1.2,
     received_bytes: 1,
     ...changes,
