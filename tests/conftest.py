@@ -10,6 +10,9 @@ import structlog
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+# what a helper found wrong is shown as what a test found wrong
+pytest.register_assert_rewrite("tests.support")
+
 # how long it takes is no test's business, nor how long it takes to make what is given
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")

@@ -20,6 +20,7 @@ from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import EpochRow
 
 _REMEMBERED = 9  # beginnings of units, for whoever wants to know how far apart they are
+_LAST_FRAME = 1.0  # seconds that what is encoded may last beyond the last time stamp that was received
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,15 @@ class Epoch:
             if made not in self.active:
                 self.commits[made.name] = now
         self.active = renditions
+
+    def follow(self, listed: float) -> None:
+        """None of it is listed yet: it is dated from the end of what is (Unix time), not into it.
+
+        How long the last frame of a recording lasts stands nowhere in it; in the playlist it has the
+        length that the encoder gave it.
+        """
+        if 0 < listed - self.date - self.start < _LAST_FRAME:
+            self.date = listed - self.start
 
     def append(self, fragment: Fragment) -> None:
         """Take the next fragment and hand it to the encoder at once."""

@@ -95,6 +95,8 @@ class Generation:
         epoch = self._epoch
         epoch.fed = first
         fresh = epoch.commit <= epoch.start
+        if fresh:
+            epoch.follow(self._delivery.end_date)
         self._delivery.begin(self.number, epoch.date, epoch.active, epoch.commits, fresh=fresh)
         self._pace.begin(len(epoch.renditions) - len(epoch.active))
         plan = self._plan()

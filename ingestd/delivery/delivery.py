@@ -140,6 +140,11 @@ class Delivery:
         return {name: output.commit for name, output in self._outputs.items()}
 
     @property
+    def end_date(self) -> float:
+        """Wall clock (Unix time, s) at which the longest playlist ends; 0 while nothing is listed."""
+        return max((listed.media.end_date for listed in self._listed.values()), default=0.0)
+
+    @property
     def newest_file(self) -> Path | None:
         """The newest segment of the lightest rendition with a picture."""
         pictured = [listed for listed in self._listed.values() if listed.rendition.video_bitrate]

@@ -80,6 +80,12 @@ class MediaPlaylist:
         """Seconds listed."""
         return math.fsum(segment.duration for segment in self.segments)
 
+    @property
+    def end_date(self) -> float:
+        """Wall clock (Unix time, s) of its end; 0 while it is empty."""
+        last = self.segments[-1] if self.segments else None
+        return last.date + last.duration if last else 0.0
+
     def copy(self) -> MediaPlaylist:
         """A second playlist with the same past: for a rendition that is encoded from now on."""
         return replace(self, segments=deque(self.segments))

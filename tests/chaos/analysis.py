@@ -13,7 +13,7 @@ import numpy as np
 from tests.chaos.cells import HEIGHT, WIDTH, read
 from tests.chaos.transport import times
 from tests.chaos.verdict import Run, Verdict, judge, loudness
-from tests.hls.rfc8216 import check_aligned, check_media, parse_media, parse_multivariant
+from tests.hls.rfc8216 import check_aligned, check_dates, check_media, parse_media, parse_multivariant
 
 _DECODE_SECONDS = 120.0
 
@@ -37,7 +37,7 @@ def examine(fetch: Fetch, path: str, first: int, frames: int) -> Autopsy:
     complaints = [] if names else ["no rendition is listed"]
     verdicts = {}
     for name, text in texts.items():
-        complaints += [f"{name}: {fault}" for fault in check_media(text, final=True)]
+        complaints += [f"{name}: {fault}" for fault in (*check_media(text, final=True), *check_dates(text))]
         complaints += [f"{name}: {fault}" for fault in check_aligned(texts[names[0]], text)]
         streams = [b"".join(fetch(f"{base}/{uri}") for uri in uris) for uris in unbroken(text)]
         runs = [decode(stream) for stream in streams]

@@ -19,7 +19,7 @@ from tests.hls.model import (
 from tests.hls.multivariant import check_multivariant
 from tests.hls.syntax import Text, Violation
 from tests.hls.updates import check_update
-from tests.hls.variants import check_aligned
+from tests.hls.variants import check_aligned, check_dates
 
 __all__ = [
     "MediaPlaylist",
@@ -30,6 +30,7 @@ __all__ = [
     "Variant",
     "Violation",
     "check_aligned",
+    "check_dates",
     "check_media",
     "check_multivariant",
     "check_update",

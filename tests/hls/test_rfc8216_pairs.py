@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hls.rfc8216 import Violation, check_aligned, check_media, check_update
+from tests.hls.rfc8216 import Violation, check_aligned, check_dates, check_media, check_update
 
 HEAD = """#EXTM3U
 #EXT-X-VERSION:3
@@ -217,3 +217,12 @@ def test_aligned_in_no_time() -> None:
     many = HEAD.format(sequence=0, breaks=0) + "#EXT-X-PROGRAM-DATE-TIME:2024-05-01T12:00:00.000Z\n"
     many += "".join(f"#EXTINF:2.000,\n{number}.ts\n" for number in range(20_000))
     assert check_aligned(many, many) == []
+
+
+def test_dates_that_follow_each_other() -> None:
+    assert check_dates(OLD) == []
+
+
+def test_dates_that_go_back() -> None:
+    twice = OLD.replace("12:00:08", "12:00:07")
+    assert [fault.message for fault in check_dates(twice)] == ["4.ts begins 1.000 s before 3.ts ends"]

@@ -1,14 +1,16 @@
-"""RFC 8216 §6.2.4: do two variants of one presentation fit each other?"""
+"""RFC 8216 §6.2.4: do two variants of one presentation fit each other, and do the dates of one follow on?"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.hls.model import MediaPlaylist, Segment, parse_media
 from tests.hls.syntax import Text, Violation
 
+_ROUNDING = 0.002  # seconds: a date and a duration have three decimals each
 TOLERANCE = 0.05  # seconds; the same keyframe can be a frame off when two encodings are cut
 
 
@@ -53,6 +55,18 @@ def check_aligned(
     if by_sequence or not dated:
         found += _check_sequence(one, other, tolerance)
     return sorted(found, key=lambda violation: (violation.line, violation.clause))
+
+
+def check_dates(text: Text) -> list[Violation]:
+    """More than the RFC demands: what is listed later was recorded later, so a player that goes by dates
+    never has two segments for one moment."""
+    found = []
+    for before, segment in pairwise(parse_media(text).segments):
+        twice = _overlap(before, segment)
+        if twice > _ROUNDING:
+            message = f"{segment.uri} begins {twice:.3f} s before {before.uri} ends"
+            found.append(Violation("dates", segment.line, message))
+    return found
 
 
 def _is_dated(playlist: MediaPlaylist) -> bool:

@@ -8,7 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.hls.rfc8216 import check_aligned, check_media, check_multivariant, parse_media, parse_multivariant
+from tests.hls.rfc8216 import (
+    check_aligned,
+    check_dates,
+    check_media,
+    check_multivariant,
+    parse_media,
+    parse_multivariant,
+)
 from tests.support import http
 from tests.support.server import Server
 
@@ -33,8 +40,8 @@ def check_ended(server: Server, broadcast: dict[str, Any]) -> dict[str, str]:
     playlists = media_playlists(server, broadcast["hls_broadcast"])
     texts = list(playlists.values())
     for path, text in playlists.items():
-        assert check_media(text, final=True) == []
-        assert check_aligned(texts[0], text) == []
+        faults = [*check_media(text, final=True), *check_aligned(texts[0], text), *check_dates(text)]
+        assert not faults, f"{faults}\n{texts[0]}\n{text}"
         for segment in parse_media(text).segments:
             answer = http.head(f"{server.hls}{path.rpartition('/')[0]}/{segment.uri}")
             assert answer.status_code == 200, segment.uri

@@ -33,6 +33,23 @@ def test_the_clock_of_an_epoch_is_set_by_its_first_fragment() -> None:
     assert (one.start, one.date, one.commits) == (5.0, 995.0, {"720p": 5.0, "360p": 5.0})
 
 
+@pytest.mark.parametrize(
+    ("listed", "date"),
+    [
+        (1000.0, 995.0),
+        (1000.034, 995.034),  # the last frame of what was recorded before
+        (999.0, 995.0),
+        (1000.999, 995.999),
+        (4600.0, 995.0),  # time stamps that run away with the dates are left alone
+    ],
+)
+def test_a_recording_is_dated_from_the_end_of_what_is_listed(listed: float, date: float) -> None:
+    one = epoch(wall=1000.0)
+    put(one, 5.0, 7.0)
+    one.follow(listed)
+    assert one.date == pytest.approx(date)
+
+
 def test_nothing_lags_before_anything_came() -> None:
     assert (epoch().lag, epoch().commit) == (0.0, 0.0)
 
