@@ -67,8 +67,9 @@ def _public(key: object) -> bytes:
 class Certificate:
     """Keeps ``copy``, which nginx reads at each handshake, equal to the operator's pair of files.
 
-    Chain and key are one file there, so that nobody ever sees halves of different pairs. The key is
-    readable for ``group`` (of nginx's workers), or for ourselves alone. A pair that is half renewed,
+    Chain and key are one file there, so that no two files have to change at once. (nginx reads it for each
+    of the two: a handshake between them, in the instant of the change, fails, and whoever tries again gets
+    the new pair.) The key is readable for ``group`` (of nginx's workers), or for ourselves alone. A pair that is half renewed,
     or wrong in any other way, changes nothing.
     """
 

@@ -14,6 +14,7 @@ import httpx
 import jwt
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import CHROMIUM, FAKE_CAMERA, PATIENCE_MS, QUIET
 from tests.support import http
@@ -117,7 +118,10 @@ def sign_in(page: Page, server: Server, name: str, password: str) -> None:
 def is_signed_out(page: Page, server: Server) -> None:
     """A page that is for somebody sends this browser to the page for signing in."""
     page.goto(f"{server.hls}/channels")
-    page.wait_for_url("**/sign-in?next=%2Fchannels")
+    try:
+        page.wait_for_url("**/sign-in?next=%2Fchannels")
+    except PlaywrightTimeout:
+        raise AssertionError(f"{page.url} shows:\n{page.locator('body').inner_text()}") from None
 
 
 def plays(page: Page) -> None:

@@ -36,6 +36,7 @@ export async function begin(run) {
     show(loading, false);
     showPart(location.hash);
   } catch (error) {
+    if (isSignedOut(error)) return signInFirst();
     setText(loading, wordsOf(error));
     loading.className = "alert";
     reveal();
