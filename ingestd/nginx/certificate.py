@@ -69,8 +69,8 @@ class Certificate:
 
     Chain and key are one file there, so that no two files have to change at once. (nginx reads it for each
     of the two: a handshake between them, in the instant of the change, fails, and whoever tries again gets
-    the new pair.) The key is readable for ``group`` (of nginx's workers), or for ourselves alone. A pair that is half renewed,
-    or wrong in any other way, changes nothing.
+    the new pair.) The key is readable for ``group`` (of nginx's workers), or for ourselves alone. A pair that
+    is half renewed, or wrong in any other way, changes nothing.
     """
 
     def __init__(self, chain: Path, key: Path, copy: Path, group: int | None) -> None:
