@@ -69,9 +69,10 @@ chaos: ## break everything that can break, and count the frames (as root service
 	@$(SETUP) test
 	@$(VENV)/python -m tests.chaos --viewer --out chaos.md $(ARGS)
 
-fuzz: ## feed the container splitter with broken media for FUZZ_SECONDS=60
+fuzz: ## feed the container splitter, and what reads SDP, with broken input for FUZZ_SECONDS=60 each
 	@$(SETUP) fuzz
 	@$(VENV)/python -m tests.fuzz.fuzz_splitter $(FUZZ_SECONDS)
+	@$(VENV)/python -m tests.fuzz.fuzz_sdp $(FUZZ_SECONDS)
 
 install: ## as services of systemd, which it does not start
 	@$(SETUP) run

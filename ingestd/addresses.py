@@ -46,8 +46,7 @@ def free_port(host: str) -> int:
     The likeliest to do so is who tries to reach the server, since TCP joins a connection from a port to the
     same port to itself (RFC 9293 §3.5, simultaneous open).
     """
-    low, high = _given_away()
-    kept = [port for port in range(_FIRST, _LAST + 1) if not low <= port <= high]
+    kept = kept_ports()
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         for port in random.sample(kept, len(kept)):
             with suppress(OSError):
@@ -55,6 +54,12 @@ def free_port(host: str) -> int:
                 return port
         probe.bind((host, 0))  # this machine gives all of them away
         return int(probe.getsockname()[1])
+
+
+def kept_ports() -> list[int]:
+    """Those that no connection and no socket is given that asks for none in particular."""
+    low, high = _given_away()
+    return [port for port in range(_FIRST, _LAST + 1) if not low <= port <= high]
 
 
 def _given_away() -> tuple[int, int]:

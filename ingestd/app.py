@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from ingestd import wiring
+from ingestd import ways, wiring
 from ingestd.accounts.accounts import Accounts
 from ingestd.accounts.failures import Failures
 from ingestd.accounts.gate import Gate
@@ -25,7 +25,6 @@ from ingestd.broadcast.registry import Broadcasts
 from ingestd.delivery.owners import Owners
 from ingestd.errors import IngestdError, StartError
 from ingestd.ingest.origin import Origins
-from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.websocket import Door, Ingest
 from ingestd.lock import locked
 from ingestd.log import Recent
@@ -34,12 +33,12 @@ from ingestd.monitor.stat_reader import StatReader
 from ingestd.nginx.config import resource
 from ingestd.nginx.guard import close_all_but, open_all
 from ingestd.nginx.launch import Launch, Ports
-from ingestd.nginx.record import Record
 from ingestd.processes import end_orphans
 from ingestd.push import allowed
 from ingestd.push.allowed import Resolver
 from ingestd.push.lookup import Lookups, own_addresses
 from ingestd.push.pushes import Pushes
+from ingestd.record import Record
 from ingestd.safety import own_bind, unsafe
 from ingestd.service import Service, listener, viewers_listener
 from ingestd.settings import Settings, default_data_dir
@@ -48,6 +47,7 @@ from ingestd.tasks import Tasks
 from ingestd.web.api.context import ApiContext
 from ingestd.web.internal import Internal
 from ingestd.web.site import Site
+from ingestd.webrtc.webrtc import WebRtc
 from ingestd.welcome import Addresses, discreet, welcome
 
 log = structlog.get_logger("ingestd.app")
@@ -128,7 +128,9 @@ class Daemon:
             broadcasts.start()
         stack.push_async_callback(broadcasts.close)
         monitor.start(broadcasts, StatReader(settings.rtmp.host, ports.stat, digest) if ports.stat else None)
-        ingest, server = await self._faces(stack, accounts, broadcasts, addresses, secret, record, monitor)
+        webrtc = await ways.webrtc(stack, settings, data)
+        faces = self._faces(stack, accounts, broadcasts, addresses, secret, record, monitor, webrtc)
+        ingest, server = await faces
         await accounts.start()
         serving = self._tasks.spawn(server.serve(sockets=[port]), "http")
         self._announce(addresses, accounts)  # the socket listens, so whoever comes now just waits
@@ -149,7 +151,7 @@ class Daemon:
         limit = memory_limit()
         if limit is not None and limit < _MEMORY:
             log.warning("memory_limit_low", mib=limit >> 20, advised=_MEMORY >> 20)
-        if orphans := await end_orphans([self._data / name for name in ("scratch", "nginx")]):
+        if orphans := await end_orphans([self._data / name for name in ("scratch", "nginx", "webrtc")]):
             log.warning("orphans_ended", pids=orphans)
 
     def _guard(self, accounts: Accounts) -> Owners:
@@ -206,23 +208,23 @@ class Daemon:
         secret: str,
         record: Record | None,
         monitor: Monitor,
+        webrtc: WebRtc,
     ) -> tuple[Ingest, wiring.Server]:
         """Everything that is talked to from outside."""
         settings, data = self._settings, self._data
         gate, failures = Gate(accounts), self._failures
-        origins = Origins(settings.http.origins)
-        ingest = Ingest(broadcasts, Door(accounts, gate, failures, origins), wiring.patience(settings))
+        door = Door(accounts, gate, failures, origins := Origins(settings.http.origins))
+        ingest = Ingest(broadcasts, door, wiring.patience(settings))
         relays = wiring.relays(settings, data, addresses.nginx.relay)
-        silent, used = settings.ingest.silent_after, accounts.keys.used
-        rtmp = Rtmp(broadcasts, gate, failures, relays, secret, silent, used)
-        stack.push_async_callback(rtmp.close)
+        rtmp = ways.rtmp(stack, settings, broadcasts, gate, failures, accounts, relays, secret)
+        whip = ways.whip(stack, settings, broadcasts, door, webrtc, relays)
 
         def publishers() -> int:
-            return len(ingest) + len(rtmp)
+            return len(ingest) + len(rtmp) + len(whip)
 
         resolver = _resolver(accounts)
         pushes = self._pushes(stack, accounts, broadcasts, resolver)
-        health = wiring.health(settings, data, broadcasts, addresses.nginx, record)
+        health = wiring.health(settings, data, broadcasts, addresses.nginx, record, webrtc)
         context = ApiContext(
             accounts=accounts,
             gate=gate,
@@ -239,12 +241,11 @@ class Daemon:
             rtmp=addresses.rtmp,
             source=rtmp.source,
             pushing=lambda target: pushes.states().get(target),
-            target_address=lambda channel, url: allowed.check(
-                url, settings.push.allow, resolver(channel), own_addresses
-            ),
+            target_address=lambda *target: _check(settings, resolver, *target),
             lacking=health.reasons,
             monitor=monitor,
         )
+        whep = ways.whep(stack, settings, context, webrtc, whip, relays.ffmpeg).routes()
         site = Site(
             api=context,
             ingest=ingest,
@@ -252,6 +253,7 @@ class Daemon:
             metrics=wiring.metrics(stack, settings, data, accounts, broadcasts, publishers, monitor, health),
             pages=resource(Path("web") / "dist"),
             hls_port=addresses.nginx.hls,
+            webrtc=(*whip.routes(), *whep),
             trusted_proxies=(*settings.http.trusted_proxies, *_own_nginx(settings)),
             internal=(*rtmp.routes(), *Internal(context, secret).routes()),
             access_log=settings.log.access,
@@ -337,6 +339,11 @@ class Daemon:
             self._say(discreet(addresses, first, os.environ.get("INGESTD_COMMAND", "ingestd")))
         else:
             self._say(welcome(addresses, channel, secret, first))
+
+
+async def _check(settings: Settings, resolver: Callable[[str], Resolver], channel: str, url: str) -> None:
+    """Whether the channel may push to that address; raises :class:`Refused`."""
+    await allowed.check(url, settings.push.allow, resolver(channel), own_addresses)
 
 
 def _resolver(accounts: Accounts) -> Callable[[str], Resolver]:

@@ -54,6 +54,14 @@ class Exit:
         return f"{how}: {self.lines[-1]}" if self.lines else how
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Numbers of a user and of its group."""
+
+    user: int
+    group: int
+
+
 class Child:
     """One process, one life."""
 
@@ -63,7 +71,7 @@ class Child:
         self._tasks = Tasks(f"child/{name}-{process.pid}")
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._exit: Exit | None = None
-        self._errors: asyncio.Task[None] | None = None
+        self._logs: set[asyncio.Task[None]] = set()
         self._pipes: list[_Pipe] = []
         self._gone = asyncio.Event()
         self._watched = os.pidfd_open(process.pid)
@@ -85,15 +93,19 @@ class Child:
         nice: int = 0,
         memory: int = 0,
         expendable: bool = False,
+        account: Account | None = None,
+        talks: bool = False,
     ) -> Child:
         """Start ``argv`` (never through a shell); every line of its stderr goes to ``on_line``.
 
         Lines that contain one of ``ignore`` are neither reported nor kept. ``nice`` is added to our
         own niceness. ``memory`` bounds heap, private mappings and stacks of threads (RLIMIT_DATA),
         in MiB; 0: no bound. ``expendable``: rather it than us, when the kernel has to kill somebody for
-        want of memory. Raises :class:`StartError` when the machine has no room for a process.
+        want of memory. ``account``: whom it runs as, with no group but that account's and no capability,
+        for good; only root may say so. ``talks``: its stdout is a log like its stderr, and read with it.
+        Raises :class:`StartError` when the machine has no room for a process.
         """
-        guard = ["setpriv", "--pdeathsig", death_signal, "--no-new-privs"]
+        guard = ["setpriv", "--pdeathsig", death_signal, "--no-new-privs", *_as(account)]
         try:
             process = _spawn([*guard, *_limits(descriptors, nice, memory), *argv], cwd, stdin)
         except OSError as error:
@@ -106,27 +118,30 @@ class Child:
         if expendable:
             _first_to_go(process.pid)
         try:
-            child._connect(on_line, ignore)
+            child._connect(on_line, ignore, talks)
         except BaseException:
             await child.stop(0)
             raise
         return child
 
-    def _connect(self, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]) -> None:
+    def _connect(self, on_line: Callable[[str], None] | None, ignore: tuple[str, ...], talks: bool) -> None:
         assert self._process.stdout is not None and self._process.stderr is not None
         self._output = self._reader(self._process.stdout)
         errors = self._reader(self._process.stderr)
-        self._errors = self._tasks.spawn(self._read_errors(errors, on_line, ignore), "stderr")
+        logs = {"stderr": errors} | ({"stdout": self._output} if talks else {})
+        self._logs = {
+            self._tasks.spawn(self._read_log(stream, on_line, ignore), name) for name, stream in logs.items()
+        }
 
     def _reader(self, pipe: IO[bytes]) -> asyncio.StreamReader:
         reader = asyncio.StreamReader(limit=_LINE_LIMIT)
         self._pipes.append(_Pipe(pipe, reader))
         return reader
 
-    async def _read_errors(
-        self, errors: asyncio.StreamReader, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]
+    async def _read_log(
+        self, stream: asyncio.StreamReader, on_line: Callable[[str], None] | None, ignore: tuple[str, ...]
     ) -> None:
-        async for line in _lines(errors):
+        async for line in _lines(stream):
             if any(words in line for words in ignore):
                 continue
             line = redact(line)  # nginx quotes requests, FFmpeg addresses; what it says is shown, too
@@ -161,8 +176,8 @@ class Child:
         if self._exit is not None:
             return self._exit
         self.signal(signal.SIGKILL)  # whatever it left behind in its group
-        if self._errors:
-            await asyncio.wait({self._errors}, timeout=_LAST_WORDS_SECONDS)
+        if self._logs:
+            await asyncio.wait(self._logs, timeout=_LAST_WORDS_SECONDS)
         await self._tasks.close()
         for pipe in self._pipes:
             pipe.close()  # nobody may have read it to its end
@@ -267,6 +282,14 @@ def _limits(descriptors: int, nice: int, memory: int) -> list[str]:
     if memory:
         command += [f"--data={memory * _MIB}:{memory * _MIB}"]
     return [*command, "nice", "-n", str(nice)] if nice else command
+
+
+def _as(account: Account | None) -> list[str]:
+    """Arguments for setpriv."""
+    if account is None:
+        return []
+    who = ["--reuid", str(account.user), "--regid", str(account.group), "--clear-groups"]
+    return [*who, "--bounding-set=-all", "--inh-caps=-all"]
 
 
 def clean_environment(scratch: Path) -> dict[str, str]:

@@ -44,7 +44,7 @@ from ingestd.monitor.versions import versions
 from ingestd.monitor.viewer_log import ViewerLog, listen, new_tag
 from ingestd.monitor.viewers import Viewers, window
 from ingestd.nginx.launch import Launch, Ports, places
-from ingestd.nginx.record import Record
+from ingestd.record import Record
 from ingestd.safety import is_loopback
 from ingestd.settings import Settings
 from ingestd.settings.shown import shown
@@ -53,6 +53,7 @@ from ingestd.tasks import Tasks
 from ingestd.web.feed import Feed
 from ingestd.web.health import Health, Readiness
 from ingestd.web.transport import HttpTransport, most_streams, unheard
+from ingestd.webrtc.webrtc import WebRtc, unavailable
 
 NGINX_SECRET = "nginx.secret"
 """The file below the data directory with what an nginx of somebody else's brings with its questions."""
@@ -111,6 +112,7 @@ def terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
         poster_every=hls.poster_every,
         ladder=rungs,
         fsync=settings.data.fsync,
+        whep=not unavailable(settings),
     )
 
 
@@ -254,14 +256,19 @@ def metrics(
 
 
 def health(
-    settings: Settings, data: Path, broadcasts: Broadcasts, ports: Ports, record: Record | None
+    settings: Settings,
+    data: Path,
+    broadcasts: Broadcasts,
+    ports: Ports,
+    record: Record | None,
+    sfu: WebRtc | None = None,
 ) -> Health:
     written = (data, data / "journal", data / "hls")
     far = bool(settings.nginx.upstream) or not is_loopback(settings.rtmp.host)
     asked = places(settings, ports, far=far and record is None)
     if record is None and not configured(settings):  # somebody has done that as he likes
         asked = {"encoders": asked["encoders"]}
-    return Health(broadcasts, settings.encoder.ffmpeg, asked, record, written)
+    return Health(broadcasts, settings.encoder.ffmpeg, asked, record, written, sfu)
 
 
 def patience(settings: Settings) -> Patience:

@@ -36,6 +36,7 @@ _TURNS = {
     "tests/monitoring/test_prometheus": "server",
     "tests/accounts/": "accounts",
     "tests/web/": "web",
+    "tests/webrtc/": "webrtc",
 }
 
 

@@ -80,6 +80,11 @@ class Gate:
         found = self._directory.by_key(stream_key)
         return Admitted(found[0], found[1].id, None, None) if found else WRONG_KEY
 
+    async def bearer(self, given: str) -> Admitted | Refusal:
+        """By a stream key alone, or a token alone, where there is room for one of them."""
+        found = self.key(given)
+        return found if isinstance(found, Admitted) else await self.publisher("", given)
+
     def still(self, admitted: Admitted) -> Refusal | None:
         """Why who was admitted must go now: the key, token, user or right is gone, or the channel itself.
 

@@ -49,6 +49,7 @@ class Terms:
     poster_every: float  # 0: no posters
     ladder: Ladder
     fsync: bool = False
+    whep: bool = False  # viewers may have it by WebRTC
 
 
 class Broadcast:
@@ -211,6 +212,11 @@ class Broadcast:
     @property
     def source(self) -> InitSegment | None:
         return self.reception.source
+
+    @property
+    def whep(self) -> bool:
+        """Whether it can be watched by WebRTC now."""
+        return self.terms.whep and self.open and self.source is not None
 
     @property
     def message(self) -> str:

@@ -55,6 +55,7 @@ class Epoch:
         self.unit_times: deque[float] = deque(maxlen=_REMEMBERED)  # media times at which the last ones begin
         self.changed = asyncio.Event()  # something arrived, was encoded, or the epoch is complete
         self.on_arrival: Callable[[], None] | None = None
+        self.taps: set[Callable[[], None]] = set()  # whoever else wants to know, and holds nobody up
         self.received = 0  # bytes of the whole recording, once it is complete
         self.fed = 0  # the encoder has all fragments before this number
         self.trace = Trace()
@@ -124,9 +125,8 @@ class Epoch:
             self.unit_times.append(fragment.media_time)
         self.trace.received(self.buffer.end, fragment.media_time, time.monotonic())
         self.buffer.append(fragment)
-        if self.on_arrival:
-            self.on_arrival()
-        else:
+        self._tell()
+        if not self.on_arrival:
             self.changed.set()
 
     def fed_to(self, number: int) -> None:
@@ -149,9 +149,14 @@ class Epoch:
         """No more of this recording will come; ``received`` are its bytes, where they are counted."""
         self.received = received or 0
         self.buffer.complete = True
+        self._tell()
+        self.changed.set()
+
+    def _tell(self) -> None:
         if self.on_arrival:
             self.on_arrival()
-        self.changed.set()
+        for tap in list(self.taps):
+            tap()
 
     async def first_to_replay(self) -> int | None:
         """The fragment that the next generation starts from; waits until there is one.

@@ -99,6 +99,14 @@ class ReplayBuffer:
                 found = number
         return found
 
+    def newest_unit(self) -> int | None:
+        """The fragment that begins the newest unit; None: there is none."""
+        units = (number for number in range(self.end - 1, self._first - 1, -1) if self._starts_unit(number))
+        return next(units, None)
+
+    def _starts_unit(self, number: int) -> bool:
+        return self._fragments[number - self._first].starts_unit
+
     def commit(self, media_time: float) -> None:
         """Drop the units that no replay from ``media_time`` on can need."""
         keep = self.seek(media_time)

@@ -68,7 +68,7 @@ class Visit:
     """
 
     since: float
-    way: str = ""  # websocket or rtmp
+    way: str = ""  # websocket, rtmp or whip
     address: str = ""
     until: float | None = None
     received: int = 0  # bytes

@@ -39,6 +39,8 @@ class Totals(Counts):
     messages: int = 0
     received: int = 0  # bytes
     resumes: int = 0
-    connections: Counter[str] = field(default_factory=lambda: Counter(websocket=0, rtmp=0))  # let in, by way
+    connections: Counter[str] = field(
+        default_factory=lambda: Counter(websocket=0, rtmp=0, whip=0)
+    )  # let in, by way
     refusals: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)  # by last state

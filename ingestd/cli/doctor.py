@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from ingestd.cli.options import add_settings, settings_of
-from ingestd.doctor import machine, programs, tls
+from ingestd.doctor import machine, programs, tls, webrtc
 from ingestd.doctor.finding import Check, Finding, Status
 from ingestd.settings import Settings
 
@@ -19,7 +19,7 @@ _CHECK_SECONDS = 10.0
 
 _DESCRIPTION = """\
 Check whether 'ingestd up' can run on this machine with these settings: FFmpeg and what it was
-built with, nginx and its rtmp module, ports, the data directory, and the machine itself. One line
+built with, nginx and its rtmp module, Janus, ports, the data directory, and the machine itself. One line
 for each; under each thing that is missing stands how to mend it. Nothing is changed.
 """
 
@@ -56,7 +56,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_command(arguments: argparse.Namespace) -> int:
     """Check everything; the exit code."""
     settings = settings_of(arguments)
-    every = (*programs.CHECKS, *tls.CHECKS, *machine.CHECKS)
+    every = (*programs.CHECKS, *webrtc.CHECKS, *tls.CHECKS, *machine.CHECKS)
     checks = [check for check in every if not (check.of_nginx and settings.nginx.upstream)]
     if arguments.json:
         findings = [examine(check, settings) for check in checks]

@@ -24,7 +24,7 @@ from ingestd.tasks import Tasks
 log = structlog.get_logger("ingestd.encoder")
 
 # Said at every start, because nothing is probed; it means nothing here.
-_EXPECTED = (
+EXPECTED = (
     "not enough frames to estimate rate",
     "Could not find codec parameters",
     "Consider increasing the value for the 'analyzeduration'",
@@ -68,7 +68,7 @@ class Encoder:
                 cwd=settings.scratch,
                 stdin=feed.read_end,
                 on_line=log_line,
-                ignore=_EXPECTED,
+                ignore=EXPECTED,
                 nice=settings.nice,
                 memory=settings.memory,
                 expendable=True,

@@ -1,21 +1,23 @@
-"""From nginx-rtmp to the broadcast: an RTMP publisher takes the same path as every other from here on.
+"""From RTMP or RTP to the broadcast: such a publisher takes the same path as every other from here on.
 
-An FFmpeg plays the stream from nginx and writes it as Matroska, which is split and goes into the replay
-buffer like the bytes of a WebSocket. It has asked for the stream before the publisher may send, so not a
-frame is missed; behind the last one nginx tells it that the stream is over. While the encoder is behind,
-nothing is read from it: what waits is kept by nginx (``out_queue`` in its configuration).
+An FFmpeg reads the stream and writes it as Matroska, which is split and goes into the replay buffer like the
+bytes of a WebSocket. It is there before the stream is, so not a frame is missed. While the encoder is behind,
+nothing is read from it: what waits by RTMP is kept by nginx (``out_queue`` in its configuration).
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from ingestd.broadcast.publication import Publication
+from ingestd.container.frames import frame_times
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.encoder import EncoderSettings, log_line
 from ingestd.errors import Code, Refusal, Refused, StartError
@@ -29,9 +31,11 @@ log = structlog.get_logger("ingestd.relay")
 _PIECE = 64 * 1024  # bytes read at a time
 _TICK = 0.25  # seconds between two looks at what is overdue, or no longer allowed
 _DRAIN_SECONDS = 2.0  # without a byte, after nginx has said that the publisher is gone
+_LAST_SECONDS = 0.5  # without a byte, after which nothing more is on the way by RTP
 _WORDS_SECONDS = 2.0  # for what FFmpeg says of a stream that it has begun to write
 _EXIT_SECONDS = 2.0  # between the end of its output and its own
 _ANALYSIS_SECONDS = 3.0  # for picture and sound to begin
+_PICTURE_SECONDS = 4.0  # for the first one, from which on sound counts
 _LATE_SHARE = 0.8  # of the patience with a silent publisher
 _TRIES = 5  # lives in a row that bring no media
 _UPDATES = 0.5  # seconds between two of nginx's updates (``notify_update_timeout``)
@@ -50,16 +54,65 @@ class RelaySettings:
     patience: Patience
 
 
-class Relay:
-    """One publisher's stream, ``name`` at nginx. ``still`` says why it may not go on."""
+class Source(Protocol):
+    """Where the FFmpeg of a relay finds the publisher's stream.
 
-    def __init__(self, name: str, publication: Publication, settings: RelaySettings, still: Still) -> None:
+    ``codecs`` is what a publisher is told of whose stream nothing can be read; ``endless``: nothing tells
+    FFmpeg that the stream is over, so one that ends by itself has failed; ``mid_stream``: it begins wherever
+    the stream is, so its sound may come long before a picture.
+    """
+
+    codecs: Refusal
+    endless: bool
+    mid_stream: bool
+
+    def argv(self, program: str, analysis: float) -> list[str]:
+        """Arguments for its next life; ``analysis``: seconds within which picture and sound have to begin."""
+        ...
+
+    async def flow(self, child: Child) -> None:
+        """It was started: the stream may come as soon as it listens. Never raises."""
+        ...
+
+    def over(self, child: Child) -> None:
+        """The publisher is gone; what is on the way still has to be written."""
+        ...
+
+
+class Played:
+    """A stream at nginx, by its URL: nginx keeps it for whoever plays it, and tells when it is over."""
+
+    codecs = remux.CODECS
+    endless = False
+    mid_stream = False
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def argv(self, program: str, analysis: float) -> list[str]:
+        return remux.argv(program, self._url, analysis)
+
+    async def flow(self, child: Child) -> None:
+        """nginx sees to that."""
+
+    def over(self, child: Child) -> None:
+        """nginx tells it."""
+
+
+class Relay:
+    """One publisher's stream, ``name`` for who reads the log. ``still`` says why it may not go on."""
+
+    def __init__(
+        self, name: str, publication: Publication, source: Source, settings: RelaySettings, still: Still
+    ) -> None:
         self.name = name
         self.publication = publication
-        self.joined = asyncio.Event()  # nginx hands on to it whatever comes
+        self.joined = asyncio.Event()  # whatever comes is handed on to it
+        self._source = source
         self._settings = settings
         self._still = still
         self.left = False  # its publisher is gone
+        self._for_good = False
         self._sent = "0"  # the time (ms) of what nginx has last had from its publisher
 
     def heard(self, sent: str) -> None:
@@ -68,20 +121,20 @@ class Relay:
             self._sent = sent
             self.publication.alive(_UPDATES)
 
-    def leave(self) -> None:
-        """Its publisher is gone: what is on the way still comes."""
-        self.left = True
+    def leave(self, *, for_good: bool = False) -> None:
+        """Its publisher is gone: what is on the way still comes. ``for_good``: it has said so itself."""
+        self.left, self._for_good = True, for_good
 
     async def run(self) -> Refusal | None:
         """Until the stream is over; why, if we ended it. The claim on the channel is let go in any case.
 
-        A relay that is killed is started again, as a new epoch. One that ends by itself was told to by
-        nginx: the stream is over.
+        A relay that is killed is started again, as a new epoch. One that ends by itself was told that the
+        stream is over, where there is somebody to tell it.
         """
         try:
             tries = _TRIES
             while tries:
-                life = _Life(self.publication, self._settings.patience)
+                life = _Life(self.publication, self._settings.patience, trims=self._source.mid_stream)
                 refusal, killed = await self._live(life)
                 if refusal or self.left or not killed:
                     return refusal
@@ -92,13 +145,15 @@ class Relay:
             log.error("relay_not_started", reason=str(error))
             return _UNREADABLE
         finally:
+            if self._for_good:
+                self.publication.stop()
             self.publication.close()
 
     async def _live(self, life: _Life) -> tuple[Refusal | None, bool]:
         """One FFmpeg from start to end: why it was ended, and whether somebody else killed it."""
         where = self._settings
         child = await Child.start(
-            remux.argv(where.ffmpeg.program, f"{where.url}/{self.name}", self._analysis),
+            self._source.argv(where.ffmpeg.program, self._analysis),
             name=self.name,
             cwd=where.ffmpeg.scratch,
             on_line=life.line,
@@ -106,8 +161,9 @@ class Relay:
             memory=where.ffmpeg.memory,
         )
         tasks = Tasks(f"relay/{self.name}")
+        tasks.spawn(self._source.flow(child), "flow")
         reader = tasks.spawn(life.carry(child), "read")
-        watch = tasks.spawn(self._overdue(life), "watch")
+        watch = tasks.spawn(self._overdue(life, child), "watch")
         try:
             await asyncio.wait({reader, watch}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -116,7 +172,7 @@ class Relay:
             ended = await child.stop(_EXIT_SECONDS if at_its_end else 0)
         done = reader if at_its_end else watch
         refusal = _UNREADABLE if done.exception() else done.result()
-        return self.publication.verdict or refusal, ended.signal is not None
+        return self.publication.verdict or refusal, ended.signal is not None or self._source.endless
 
     @property
     def _analysis(self) -> float:
@@ -127,17 +183,26 @@ class Relay:
         idle = self._settings.patience.idle
         return idle * _LATE_SHARE if self.joined.is_set() else min(_ANALYSIS_SECONDS, idle / 2)
 
-    async def _overdue(self, life: _Life) -> Refusal | None:
+    async def _overdue(self, life: _Life, child: Child) -> Refusal | None:
         """Until its publisher is late, fenced off, no longer allowed, or gone and nothing comes any more."""
+        loop = asyncio.get_running_loop()
+        left_at = math.inf
         while True:
             await self._pause()
+            if self.left:
+                left_at = min(left_at, loop.time())
             if refusal := self.publication.verdict or self._still() or _failed(self.publication):
                 return refusal
-            if self.left and life.silent_for() >= _DRAIN_SECONDS:
-                return None
+            if self.left:
+                if life.silent_for() >= _LAST_SECONDS or loop.time() - left_at >= _DRAIN_SECONDS:
+                    self._source.over(child)
+                if life.silent_for() >= _DRAIN_SECONDS:
+                    return None
             if not self.left and (late := life.overdue()):
                 # it sends, and nginx-rtmp passes nothing of it on
-                return remux.CODECS if self._sent != "0" and self.publication.broadcast is None else late
+                return (
+                    self._source.codecs if self._sent != "0" and self.publication.broadcast is None else late
+                )
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
@@ -146,15 +211,18 @@ class Relay:
 
 
 class _Life:
-    """The recording that one FFmpeg makes, on its way to the broadcast. ``init``: it has begun."""
+    """The recording that one FFmpeg makes, on its way to the broadcast. ``init``: it has begun; ``trims``:
+    sound before the first picture is left out, for pictures and sound of a playlist begin together."""
 
-    def __init__(self, publication: Publication, patience: Patience) -> None:
+    def __init__(self, publication: Publication, patience: Patience, *, trims: bool) -> None:
         self.init: InitSegment | None = None
         self._publication = publication
         self._clock = asyncio.get_running_loop().time
         self._session = PlainSession(patience, self._clock())
         self._words = remux.Words()
         self._described = asyncio.Event()
+        self._started = not trims  # something of it was handed on
+        self._latest = 0.0  # when that has to be
         self._waits = False  # for the encoder: that silence is ours
 
     def line(self, text: str) -> None:
@@ -186,13 +254,22 @@ class _Life:
                 return self._publication.verdict
             match step:
                 case Fragment():
-                    self._publication.append(step)
+                    if self._wanted(step):
+                        self._publication.append(step)
                 case InitSegment():
                     if refusal := await self._begin(step):
                         return refusal
                 case Refusal():
                     return step
         return None
+
+    def _wanted(self, fragment: Fragment) -> bool:
+        """Not sound that waits for the first picture; it does not wait for ever."""
+        if not self._started:
+            init = self.init
+            seen = init is None or init.video is None or frame_times(init, bytes(fragment.data))
+            self._started = bool(seen) or self._clock() >= self._latest
+        return self._started
 
     async def _begin(self, init: InitSegment) -> Refusal | None:
         with suppress(TimeoutError):
@@ -201,6 +278,7 @@ class _Life:
         if refusal := self._words.refusal(init):
             return refusal
         self.init = init
+        self._latest = self._clock() + _PICTURE_SECONDS
         try:
             self._publication.begin(init)
         except Refused as error:

@@ -34,7 +34,7 @@ from ingestd.accounts.model import Channel
 from ingestd.broadcast.publication import Publication
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.errors import Code, Refusal, Refused
-from ingestd.ingest.relay import Relay, RelaySettings
+from ingestd.ingest.relay import Played, Relay, RelaySettings
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.rtmp")
@@ -121,8 +121,8 @@ class Rtmp:
         newest = self._broadcasts.newest(channel)
         measured = newest.reception.measured() if newest and newest.publisher_present else None
         if newest and newest.open and measured:
-            by_rtmp = any(one.admitted.channel.name == channel for one in self._publishers.values())
-            return {"kind": "rtmp" if by_rtmp else "websocket", **measured.facts()}
+            visits = newest.story.visits
+            return {"kind": visits[-1].way if visits else "", **measured.facts()}
         if refusal := self._turned_away(channel):
             return {"kind": "rtmp", **_NOTHING, "advice": [refusal.message]}
         return None
@@ -229,7 +229,8 @@ class Rtmp:
             publication.close()
             raise Refused(_GONE)
         name = f"{admitted.channel.name}-{secrets.token_hex(8)}"
-        relay = Relay(name, publication, self._settings, lambda: self._gate.still(admitted))
+        source = Played(f"{self._settings.url}/{name}")
+        relay = Relay(name, publication, source, self._settings, lambda: self._gate.still(admitted))
         publisher = _Publisher(client, _digest(form), admitted, relay)
         self._publishers[client], self._relays[name] = publisher, relay
         attended = self._tasks.spawn(self._attend(publisher), f"attend-{name}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from math import ceil
 
 import structlog
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
@@ -69,10 +71,22 @@ class Door:
 
     async def admit(self, websocket: WebSocket, hello: Presented) -> Admitted | Refusal:
         """Whoever has guessed wrong too often is not even looked at."""
-        address = websocket.client.host if websocket.client else ""
-        if refusal := self._origins.refusal(websocket) or self._too_many(address):
+        if refusal := self._origins.refusal(websocket):
             return refusal
-        found = await self._gate.publisher(hello.stream_key, hello.token)
+        return await self._try(websocket, lambda: self._gate.publisher(hello.stream_key, hello.token))
+
+    async def by_bearer(self, connection: HTTPConnection, bearer: str) -> Admitted | Refusal:
+        """By a stream key alone, or a token alone: WHIP has one field for it. From whatever page: no browser
+        adds it by itself."""
+        return await self._try(connection, lambda: self._gate.bearer(bearer))
+
+    async def _try(
+        self, connection: HTTPConnection, ask: Callable[[], Awaitable[Admitted | Refusal]]
+    ) -> Admitted | Refusal:
+        address = connection.client.host if connection.client else ""
+        if refusal := self._too_many(address):
+            return refusal
+        found = await ask()
         if isinstance(found, Admitted):
             if found.key:
                 self._accounts.keys.used(found.key, address)

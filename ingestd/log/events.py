@@ -73,6 +73,14 @@ EVENTS: dict[str, Event] = {
     "rtmp_publisher_refused": _event("An RTMP publisher was not let in.", "code reason address channel"),
     "relay_killed": _event("The FFmpeg that reads from nginx was killed; another one goes on.", "stream"),
     "relay_not_started": _event("The FFmpeg that reads from nginx cannot be started.", "reason"),
+    "whip_publisher_connected": _event("A WHIP publisher was let in.", "stream"),
+    "whip_publisher_gone": _event("A WHIP publisher has ended, or was ended.", "reason"),
+    "whip_publisher_refused": _event("A WHIP publisher was not let in.", "code reason address"),
+    "sfu_refused": _event("Janus does not do what it was asked to.", "code reason"),
+    "not_forwarded": _event("Janus does not hand on a publisher's media.", "reason"),
+    "whep_begins": _event("Somebody watches a channel by WebRTC."),
+    "whep_ends": _event("Nobody watches a channel by WebRTC any more."),
+    "webrtc_off": _event("There is no WebRTC, and why.", "reason"),
     # Encoders and what they make
     "encoder_started": _event("A generation begins at this media time.", "pid epoch origin"),
     "encoder_stalled": _event("No new segment came, though media waits: it is restarted.", "seconds lag"),
@@ -94,6 +102,21 @@ EVENTS: dict[str, Event] = {
     "nginx_breaker_open": _event(
         "nginx died time after time: the next try waits.", "in_a_row sentence retry_in"
     ),
+    # Janus (WebRTC): "in" is for publishers, "out" for viewers
+    "janus": _event("A line of Janus's own, at its own level.", "role line"),
+    "janus_started": _event("Janus runs.", "role pid"),
+    "janus_died": _event("Janus has ended, and is started again.", "role sentence exit lines"),
+    "janus_hung": _event("Janus did not answer for so long, and is killed.", "role pid seconds"),
+    "janus_not_started": _event("Janus cannot be started.", "role reason"),
+    "janus_breaker_open": _event(
+        "Janus died time after time: the next try waits.", "role in_a_row sentence retry_in"
+    ),
+    "janus_connected": _event("We talk to Janus, in a session.", "role"),
+    "janus_disconnected": _event("The connection to Janus broke; it is made again.", "role reason"),
+    "janus_session_failed": _event("Janus gives us no session; it is tried again.", "role reason"),
+    "janus_lost": _event("Janus, or our session, is no more, with so many handles.", "role handles reason"),
+    "janus_garbage": _event("Janus says what is no message.", "role text"),
+    "janus_event_failed": _event("What follows from an event was a mistake of ours.", "kind"),
     "memory_limit_low": _event(
         "This container may take less memory than a broadcast needs beside the daemon.", "mib advised"
     ),

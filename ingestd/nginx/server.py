@@ -16,8 +16,8 @@ import structlog
 
 from ingestd.errors import StartError
 from ingestd.nginx.certificate import Certificate
-from ingestd.nginx.record import Record, sentence
 from ingestd.processes import Child, Exit, run
+from ingestd.record import Record, sentence
 from ingestd.tasks import Tasks
 
 log = structlog.get_logger("ingestd.nginx")
@@ -101,7 +101,7 @@ class Nginx:
             if not child.running or time.monotonic() > deadline:
                 mute, self._child = child.running, None
                 ended = await child.stop(0)
-                raise NotStarted(f"nginx did not start: {ended}", sentence(ended, mute=mute), ended)
+                raise NotStarted(f"nginx did not start: {ended}", sentence("nginx", ended, mute=mute), ended)
             await asyncio.sleep(0.02)
         log.info("nginx_started", pid=child.pid)
 
@@ -110,7 +110,7 @@ class Nginx:
         while True:
             if self._child:
                 ended = await self._attend(self._child)
-                why = sentence(ended, hung=self._hung)
+                why = sentence("nginx", ended, hung=self._hung)
                 log.error("nginx_died", sentence=why, exit=str(ended), lines=ended.lines)
                 await self._rest(why, ended)
             try:

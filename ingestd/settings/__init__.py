@@ -14,6 +14,7 @@ from ingestd.settings.model import (
     Rung,
     Settings,
 )
+from ingestd.settings.webrtc import WebRtc
 
 __all__ = [
     "SECRETS",
@@ -29,6 +30,7 @@ __all__ = [
     "Rung",
     "Settings",
     "Source",
+    "WebRtc",
     "default_data_dir",
     "flag_name",
     "keys",

@@ -25,7 +25,12 @@ _NOT_SETTINGS = {"INGESTD_COMMAND", "INGESTD_CONFIG", "INGESTD_STREAM_KEY", "ING
 
 Source = tuple[str, str]  # section, key
 
-SECRETS: tuple[Source, ...] = (("auth", "secret"), ("auth", "previous_secret"), ("database", "url"))
+SECRETS: tuple[Source, ...] = (
+    ("auth", "secret"),
+    ("auth", "previous_secret"),
+    ("database", "url"),
+    ("webrtc", "turn_secret"),
+)
 """The settings that may stand in files of their own."""
 
 _FLAG_NAMES: dict[Source, str] = {
@@ -200,7 +205,7 @@ def _innermost(error: ValidationError) -> list[Any]:
 def _explain(item: Any, origin: Mapping[Source, str]) -> str:
     location = item["loc"]
     name = ".".join(str(part) for part in location)
-    where = origin.get(tuple(location[:2]), "the command line")
+    where = origin.get(tuple(location[:2]), "its default")
     if item["type"] == "extra_forbidden":
         inside = ".".join(str(part) for part in location[:-1] if isinstance(part, str))
         fields = Rung.model_fields if len(location) > 2 else _fields(location[0])

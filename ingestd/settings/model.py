@@ -6,19 +6,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-Port = Annotated[int, Field(ge=0, le=65535, strict=True)]
-Seconds = Annotated[float, Field(gt=0, le=86400 * 365)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from ingestd.settings.section import Port, Seconds, Section
+from ingestd.settings.webrtc import WebRtc
 
 
-class Data(_Section):
+class Data(Section):
     dir: Path | None = Field(
         None,
         examples=["/srv/ingestd"],
@@ -36,7 +32,7 @@ class Data(_Section):
     )
 
 
-class Database(_Section):
+class Database(Section):
     url: str = Field(
         "",
         repr=False,
@@ -50,7 +46,7 @@ class Database(_Section):
     )
 
 
-class Auth(_Section):
+class Auth(Section):
     secret: str = Field(
         "",
         repr=False,
@@ -87,7 +83,7 @@ class Auth(_Section):
     )
 
 
-class Http(_Section):
+class Http(Section):
     bind: str = Field("127.0.0.1", description="Address on which pages, API and HLS are served.")
     published: str = Field(
         "",
@@ -142,7 +138,7 @@ class Http(_Section):
         return published.strip("[]")  # in which Compose has an IPv6 address
 
 
-class Hls(_Section):
+class Hls(Section):
     port: Port = Field(
         8080, description="Port of nginx: HLS, and everything else behind one entry; 0 takes a free one."
     )
@@ -166,7 +162,7 @@ class Hls(_Section):
     )
 
 
-class Rtmp(_Section):
+class Rtmp(Section):
     bind: str = Field(
         "",
         description="Address on which RTMP and RTMPS publishers are taken. Default: http.bind; but with a"
@@ -190,7 +186,7 @@ class Rtmp(_Section):
     )
 
 
-class Ingest(_Section):
+class Ingest(Section):
     max_message: int = Field(
         16, ge=1, le=256, description="MiB in one WebSocket message; a larger one is refused (4413)."
     )
@@ -224,14 +220,14 @@ class Ingest(_Section):
     )
 
 
-class Rung(_Section):
+class Rung(Section):
     """One rendition of the ladder."""
 
     height: int = Field(ge=16, le=4320, description="Pixels of the picture's short side.")
     bitrate: int = Field(ge=50, le=100_000, description="Video kb/s.")
 
 
-class Encoder(_Section):
+class Encoder(Section):
     ladder: tuple[Rung, ...] = Field(
         (Rung(height=720, bitrate=2500), Rung(height=480, bitrate=1200), Rung(height=360, bitrate=700)),
         min_length=1,
@@ -277,14 +273,14 @@ class Encoder(_Section):
         return ladder
 
 
-class Push(_Section):
+class Push(Section):
     allow: tuple[str, ...] = Field(
         (),
         description="Networks or host names to which may be pushed although they are not public.",
     )
 
 
-class Nginx(_Section):
+class Nginx(Section):
     program: str = Field("nginx", description="The nginx program.")
     rtmp_module: str = Field("", description="Path of ngx_rtmp_module.so. Default: where Debian puts it.")
     upstream: str = Field(
@@ -305,7 +301,7 @@ class Nginx(_Section):
     )
 
 
-class Viewers(_Section):
+class Viewers(Section):
     listen: str = Field(
         "",
         examples=["127.0.0.1:4001"],
@@ -314,7 +310,7 @@ class Viewers(_Section):
     )
 
 
-class Metrics(_Section):
+class Metrics(Section):
     channel_label: bool = Field(
         True, description="Whether metrics of channels name the channel; without it they are sums."
     )
@@ -323,7 +319,7 @@ class Metrics(_Section):
     )
 
 
-class Log(_Section):
+class Log(Section):
     style: Literal["auto", "console", "json"] = Field(
         "auto",
         description="Lines for people, or for machines; auto: for people where stderr is a terminal, JSON"
@@ -337,7 +333,7 @@ class Log(_Section):
     )
 
 
-class Telemetry(_Section):
+class Telemetry(Section):
     otlp_endpoint: str = Field(
         "",
         description="Where OpenTelemetry traces go by OTLP over HTTP, such as"
@@ -346,7 +342,7 @@ class Telemetry(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration, one section for each table of the TOML file."""
 
     data: Data = Data()
@@ -359,6 +355,7 @@ class Settings(_Section):
     encoder: Encoder = Encoder()
     push: Push = Push()
     nginx: Nginx = Nginx()
+    webrtc: WebRtc = WebRtc()
     viewers: Viewers = Viewers()
     metrics: Metrics = Metrics()
     log: Log = Log()

@@ -13,9 +13,10 @@ from typing import Any
 from ingestd.addresses import authority
 from ingestd.broadcast.registry import RESTARTING, Broadcasts
 from ingestd.nginx.launch import Place
-from ingestd.nginx.record import Record
 from ingestd.nginx.server import answers
+from ingestd.record import Record
 from ingestd.tasks import Tasks
+from ingestd.webrtc.webrtc import WebRtc
 
 _CONNECT_SECONDS = 2.0  # to nginx, on this machine or the next
 _LOOK_SECONDS = 5.0  # between two looks for those that cannot wait for one
@@ -31,12 +32,17 @@ class Health:
     nginx_at: Mapping[str, Place]
     nginx: Record | None = None
     written: Sequence[Path] = ()
+    webrtc: WebRtc | None = None
 
     async def reasons(self) -> list[str]:
         """Plain sentences on what is missing; empty when all is well."""
         outside = self._descriptors() or await self._nginx()
         found = [self._stopping(), outside, self._encoder(), self._disk(), self._room(), self._pending()]
         return [reason for reason in found if reason]
+
+    def webrtc_trouble(self) -> list[str]:
+        """What is wrong with WebRTC, of which broadcasts by other ways know nothing."""
+        return self.webrtc.trouble() if self.webrtc else []
 
     def nginx_ends(self) -> list[dict[str, Any]]:
         return [ended.as_dict() for ended in self.nginx.ends] if self.nginx else []

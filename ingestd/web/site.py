@@ -52,7 +52,7 @@ class Site:
     """What the routes answer from. ``hls_port`` is nginx's, as viewers reach it.
 
     ``trusted_proxies`` are the networks whose X-Forwarded headers count; ``internal`` routes are for
-    nginx alone.
+    nginx alone, those of ``webrtc`` for everybody.
     """
 
     api: ApiContext
@@ -63,6 +63,7 @@ class Site:
     hls_port: int
     trusted_proxies: Sequence[str]
     internal: Sequence[BaseRoute] = ()
+    webrtc: Sequence[BaseRoute] = ()
     access_log: bool = False
 
     def app(self) -> ASGIApp:
@@ -71,6 +72,7 @@ class Site:
             WebSocketRoute("/ws", self.ingest.serve),
             Mount(ROOT, api(self.api)),
             *self.internal,
+            *self.webrtc,
             Route("/healthz", self.alive),
             Route("/readyz", self.ready),
             Route("/metrics", self.scrape),
@@ -90,10 +92,12 @@ class Site:
     async def ready(self, _request: Request) -> Response:
         """``GET /readyz``: 200 when a broadcast can be taken now, else 503 with every reason.
 
-        ``nginx`` are the last ends of our own one, oldest first.
+        ``nginx`` are the last ends of our own one, oldest first; ``webrtc`` is what is wrong with that, and
+        all else works without it.
         """
         reasons = await self.health.reasons()
         said = {"ready": not reasons, "reasons": reasons, "nginx": self.health.nginx_ends()}
+        said["webrtc"] = self.health.webrtc_trouble()
         return JSONResponse(said, 503 if reasons else 200)
 
     async def scrape(self, request: Request) -> Response:

@@ -19,7 +19,8 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
     ``viewers`` are those of its channel now, null when it is over or nobody counts them; ``viewers_peak``
     were the most at one time.
     ``hls`` and ``poster`` are paths below nginx's address, null while there is nothing to fetch.
-    ``hls`` is the channel's own address while the broadcast is open, and then the broadcast's.
+    ``hls`` is the channel's own address while the broadcast is open, and then the broadcast's. ``whep``
+    is a path of this server, null where it cannot be watched by WebRTC.
     """
     base = f"/hls/{one.channel}"
     lasting = f"{base}/{one.id}/index.m3u8"
@@ -38,6 +39,7 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "hls": (f"{base}/index.m3u8" if one.open else lasting) if one.delivery.playable else None,
         "hls_broadcast": lasting if one.delivery.playable else None,
         "poster": poster_path(one),
+        "whep": f"/whep/{one.channel}" if one.whep else None,
         "source": source_view(one.source),
         "renditions": [_rendition(listed) for listed in one.delivery.listed],
         "left_out": len(one.supervisor.dropped),

@@ -213,3 +213,22 @@ def test_no_channel_is_no_channel_whatever_the_token() -> None:
     for token in ("", "admin - -"):
         refusal = viewer("none", token)
         assert refusal and refusal.code is Code.NO_SUCH_CHANNEL
+
+
+def bearer(given: str) -> Admitted | Refusal:
+    return asyncio.run(Gate(Known()).bearer(given))
+
+
+def test_a_bearer_is_a_key_alone_or_a_token_alone() -> None:
+    assert bearer("show's key") == Admitted(SHOW, "k1", None, None)
+    assert bearer("publish show gu") == Admitted(SHOW, None, "gu", "id of publish show gu")
+    for given in ("publish show -", "watch show gu", "publish show ot", "admin - ad"):
+        refusal = bearer(given)
+        assert isinstance(refusal, Refusal) and refusal.code is Code.FORBIDDEN, given
+    assert bearer("wrong") == WRONG and bearer("expired") == EXPIRED
+
+
+def test_a_good_key_is_read_as_no_token() -> None:
+    known = Known()
+    asyncio.run(Gate(known).bearer("show's key"))
+    assert known.tokens.asked == []

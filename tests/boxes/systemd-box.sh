@@ -11,7 +11,9 @@
 # that do it; the box has no network.
 set -euo pipefail
 cache=$(mkdir -p "$1" && cd "$1" && pwd) suite=$2 install=$(realpath "$3") check=$(realpath "$4")
-base=$cache/systemd-$suite.tar root=$cache/systemd-root
+packages=systemd,systemd-sysv,dbus,libpam-systemd,procps,make,ca-certificates
+packages+=,python3,python3-venv,ffmpeg,nginx,libnginx-mod-rtmp,libnginx-mod-stream,janus
+base=$cache/systemd-$suite-$(cksum <<<"$packages" | cut -d ' ' -f 1).tar root=$cache/systemd-root
 shift 4
 
 [ "$(id -u)" = 0 ] || { echo 'systemd-box.sh: a box takes root; say: sudo make test-boxes' >&2; exit 2; }
@@ -31,8 +33,7 @@ if [ ! -e "$base" ]; then # once; what `.ci/setup run` would install, but for no
   mmdebstrap --quiet --variant=minbase \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --include=systemd,systemd-sysv,dbus,libpam-systemd,procps,make,ca-certificates \
-    --include=python3,python3-venv,ffmpeg,nginx,libnginx-mod-rtmp,libnginx-mod-stream \
+    --include="$packages" \
     "$suite" "$base.part.tar" "$cache/$suite.sources" >"$cache/bootstrap.log" 2>&1 ||
     { tail -n 20 "$cache/bootstrap.log" >&2; exit 97; }
   mv "$base.part.tar" "$base"

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from ingestd.cli import doctor
-from ingestd.doctor import machine, programs, tls
+from ingestd.doctor import machine, programs, tls, webrtc
 from ingestd.doctor.finding import Check, Finding, Status, Verdict, failed, ok, warning
-from ingestd.settings import Data, Encoder, Http, Nginx, Rtmp, Settings
+from ingestd.settings import Data, Encoder, Http, Nginx, Rtmp, Settings, WebRtc
+from ingestd.webrtc import janus
 from tests.cli.sink import Ended, ingestd
 from tests.support.authority import Authority
 
@@ -35,7 +36,7 @@ def findings(finished: Ended) -> dict[str, dict[str, str]]:
 
 
 def look(check: str, settings: Settings) -> Finding:
-    checks = {one.name: one for one in [*programs.CHECKS, *tls.CHECKS, *machine.CHECKS]}
+    checks = {one.name: one for one in [*programs.CHECKS, *webrtc.CHECKS, *tls.CHECKS, *machine.CHECKS]}
     return doctor.examine(checks[check], settings)
 
 
@@ -50,7 +51,7 @@ def test_this_machine(tmp_path: Path) -> None:
 
 def test_json_says_the_same(tmp_path: Path) -> None:
     told = findings(ask(*FREE, "--data-dir", str(tmp_path), "--json"))
-    assert len(told) == len([*programs.CHECKS, *tls.CHECKS, *machine.CHECKS])
+    assert len(told) == len([*programs.CHECKS, *webrtc.CHECKS, *tls.CHECKS, *machine.CHECKS])
     assert told["FFmpeg"]["status"] == "ok"
     assert told["nginx's rtmp module"]["status"] == "ok"
     for finding in told.values():
@@ -210,6 +211,46 @@ def test_what_ffmpeg_was_built_with(check: str, listing: str, status: Status, tm
     assert bool(finding.remedy) == (status is not Status.OK)
 
 
+@pytest.mark.parametrize(
+    ("answer", "lacks", "status", "words"),
+    [
+        (
+            "Janus version: 1102 (1.1.2)\nUnknown option --version",
+            "",
+            Status.OK,
+            "version 1.1.2, and its plugins",
+        ),
+        ("Janus version: 1300 (1.3.0)", "", Status.OK, "version 1.3.0, and"),
+        ("Janus version: 104 (0.10.4)", "", Status.WARNING, "version 0.10.4 is too old"),
+        ("What?", "", Status.WARNING, "does not tell its version"),
+        ("Janus version: 1102 (1.1.2)", "streaming", Status.WARNING, "but not libjanus_streaming.so"),
+    ],
+)
+def test_versions_of_janus_and_what_it_loads(
+    answer: str, lacks: str, status: Status, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "plugins/libjanus_videoroom.so",
+        "plugins/libjanus_streaming.so",
+        "transports/libjanus_websockets.so",
+    ):
+        file = tmp_path / "janus" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not lacks or lacks not in name:
+            file.touch()
+    monkeypatch.setattr(janus, "_INSTALLED", (f"{tmp_path.relative_to('/')}/janus",))
+    finding = look("Janus", Settings(webrtc=WebRtc(program=program(tmp_path / "program", answer, 1))))
+    assert (finding.status, words in finding.detail) == (status, True), finding
+    assert bool(finding.remedy) == (status is not Status.OK)
+
+
+def test_without_janus_there_is_a_warning_where_it_is_wanted() -> None:
+    missing = look("Janus", Settings(webrtc=WebRtc(program="no-such-janus")))
+    assert missing.status is Status.WARNING and "apt install janus" in missing.remedy
+    off = look("Janus", Settings(webrtc=WebRtc(program="no-such-janus", enabled=False)))
+    assert off.status is Status.OK and "switched off" in off.detail
+
+
 def test_a_module_that_nginx_does_not_load(tmp_path: Path) -> None:
     module = tmp_path / "ngx_rtmp_module.so"
     module.write_bytes(b"not a library")
@@ -287,6 +328,7 @@ def test_warnings_are_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(programs, "CHECKS", (Check("a", lambda _: warning("slow", "make it fast")),))
     monkeypatch.setattr(machine, "CHECKS", (Check("b", lambda _: ok("fine")),))
     monkeypatch.setattr(tls, "CHECKS", ())
+    monkeypatch.setattr(webrtc, "CHECKS", ())
     monkeypatch.setattr(os, "environ", {**os.environ})
     assert run() == 0
     monkeypatch.setattr(machine, "CHECKS", (Check("b", lambda _: failed("bad", "mend it")),))

@@ -62,7 +62,7 @@ class Checkout:
         self.program("python3", PYTHON)
         self.program("npm", NPM)
         self.program("node", "#!/bin/bash\necho v18.20.4\n")
-        for name in ("ffmpeg", "ffprobe", "nginx"):
+        for name in ("ffmpeg", "ffprobe", "nginx", "janus"):
             self.program(name, "#!/bin/bash\n")
 
     def program(self, name: str, text: str) -> None:

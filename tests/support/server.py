@@ -157,6 +157,7 @@ def environment(settings: Mapping[str, object]) -> dict[str, str]:
     """Of a server with these settings, whatever is set here."""
     found = {key: value for key, value in os.environ.items() if not key.startswith("INGESTD_")}
     found["INGESTD_INGEST_MAX_LOAD"] = "0"  # a busy machine is no reason to refuse a test
+    found["INGESTD_WEBRTC_ENABLED"] = "false"  # two processes more, of which few tests speak
     found["INGESTD_AUTH_FAILURES"] = "100000"  # one test's wrong keys do not count against another
     return found | {f"INGESTD_{key.upper()}": str(value) for key, value in settings.items()}
 

@@ -340,3 +340,26 @@ def test_it_is_full_as_long_as_nothing_more_is_read_and_to_ask_costs_nothing(hel
     one.fed_to(1)
     assert not one.full
     assert one.buffer.given_up == 0
+
+
+def test_whoever_taps_it_is_told_beside_the_encoder_and_holds_nobody_up() -> None:
+    one, told = epoch(ahead=2000), list[tuple[str, int]]()
+    one.on_arrival = lambda: told.append(("encoder", one.buffer.end))
+
+    def tap() -> None:
+        told.append(("tap", one.buffer.end))
+        one.taps.discard(tap)  # also in the middle of it
+
+    one.taps |= {tap, lambda: None}
+    put(one, 0.0, 1.0)
+    one.fed_to(2)
+    assert told == [("encoder", 1), ("tap", 1), ("encoder", 2)]
+    assert one.has_room()
+
+
+def test_a_tap_hears_that_nothing_more_comes() -> None:
+    one, told = epoch(), list[bool]()
+    one.taps.add(lambda: told.append(one.buffer.complete))
+    put(one, 0.0)
+    one.finish()
+    assert told == [False, True]

@@ -14,7 +14,7 @@ import pytest
 from ingestd.broadcast.registry import Broadcasts
 from ingestd.journal.journal import SUFFIX, BroadcastRow, Journal
 from ingestd.nginx.launch import Ports, places
-from ingestd.nginx.record import Record
+from ingestd.record import Record
 from ingestd.settings import Settings
 from ingestd.web import health as health_module
 from ingestd.web.health import Health

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from ingestd.nginx import record as record_module
+from ingestd import record as record_module
 from ingestd.nginx.server import Nginx, speaks
 from tests.support.held import held
 

@@ -21,7 +21,7 @@ import uvloop
 
 from ingestd import processes
 from ingestd.errors import StartError
-from ingestd.processes import Child, Exit, end_orphans
+from ingestd.processes import Account, Child, Exit, end_orphans
 
 Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 LOOPS = pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -67,6 +67,38 @@ def test_a_child_is_as_nice_and_as_small_as_it_is_told(tmp_path: Path) -> None:
     ours = os.nice(0)
     lines, ended = asyncio.run(said(tmp_path, "nice; ulimit -d; ulimit -Hd", nice=7, memory=300))
     assert (lines, ended.ok) == ([str(ours + 7), str(300 * 1024), str(300 * 1024)], True)
+
+
+def test_the_stdout_of_a_child_that_talks_is_heard_and_remembered_like_its_stderr(tmp_path: Path) -> None:
+    async def story() -> tuple[list[str], Exit]:
+        heard: list[str] = []
+        script = "echo out; echo quiet; echo error >&2; exit 3"
+        child = await Child.start(
+            ["sh", "-c", script],
+            name="test",
+            cwd=tmp_path,
+            on_line=heard.append,
+            ignore=("quiet",),
+            talks=True,
+        )
+        return heard, await child.wait()
+
+    heard, ended = asyncio.run(story())
+    assert sorted(heard) == sorted(ended.lines) == ["error", "out"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make it another")
+def test_a_child_of_another_account_has_none_of_our_rights(tmp_path: Path) -> None:
+    nobody = Account(65534, 65534)
+
+    async def story() -> list[str]:
+        script = "id -u; id -G; grep -E 'Cap|NoNew' /proc/self/status | cut -f2 | sort -u"
+        child = await Child.start(["sh", "-c", script], name="test", cwd=tmp_path, account=nobody)
+        lines = [line async for line in child.output()]
+        await child.wait()
+        return lines
+
+    assert asyncio.run(story()) == ["65534", "65534", "0000000000000000", "1"]
 
 
 def test_a_secret_in_what_a_child_says_is_neither_kept_nor_handed_on(tmp_path: Path) -> None:

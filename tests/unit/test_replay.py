@@ -55,6 +55,25 @@ def test_a_time_before_the_first_unit_starts_there_all_the_same() -> None:
     assert units(10.0, 12.0).seek(1.0) == 0
 
 
+def test_whoever_wants_what_is_new_begins_with_the_newest_unit() -> None:
+    buffer = units()
+    assert buffer.newest_unit() is None
+    buffer = units(0.0, 2.0, 4.0)
+    assert buffer.newest_unit() == 4
+    buffer.append(fragment(600, 100, 6.0, starts=True))
+    assert buffer.newest_unit() == 6
+    buffer.commit(5.0)
+    assert (buffer.get(2), buffer.newest_unit()) == (None, 6)
+    buffer.clear()
+    assert buffer.newest_unit() is None
+
+
+def test_where_the_beginning_of_the_only_unit_was_given_up_there_is_none_to_begin_with() -> None:
+    buffer = units(0.0, limit=700)
+    assert buffer.make_room(1)
+    assert (buffer.get(1) is None, buffer.newest_unit()) == (False, None)
+
+
 def test_a_commit_drops_the_units_before_it_and_only_those() -> None:
     buffer = units(0.0, 2.0, 4.0)
     buffer.commit(3.0)

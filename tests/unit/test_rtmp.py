@@ -128,7 +128,7 @@ def test_a_publisher_is_sent_to_a_name_that_only_its_relay_knows(tmp_path: Path)
     async def story(door: Door) -> None:
         answer = await door.publish()
         assert answer.status_code == 302
-        assert door.rtmp._broadcasts.totals.connections == {"websocket": 0, "rtmp": 1}
+        assert door.rtmp._broadcasts.totals.connections == {"websocket": 0, "rtmp": 1, "whip": 0}
         name = answer.headers["location"]
         assert name.startswith("demo-")
         assert len(name) == len("demo-") + 16

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ingestd.errors import SettingsError
 from ingestd.settings import SECRETS, Rung, Settings, Source, default_data_dir, flag_name, keys, load
+from ingestd.settings.webrtc import bounds, server
 from tests.unit import sample_config
 
 WINDOW: Source = ("hls", "window")
@@ -151,7 +152,7 @@ def test_a_fault_in_a_flag_names_the_flag() -> None:
 
 def test_these_are_the_secrets() -> None:
     """A setting that is one, too, has to be marked in the model."""
-    assert [source for source, field in keys().items() if not field.repr] == sorted(SECRETS, reverse=True)
+    assert {source for source, field in keys().items() if not field.repr} == set(SECRETS)
 
 
 @pytest.mark.parametrize("source", SECRETS)
@@ -355,6 +356,54 @@ def test_data_of_anyone_else_lives_in_the_state_directory(
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert default_data_dir(environ) == Path(directory)
+
+
+# WebRTC
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("publish_ports = '20000'", "a range of ports from 1024 to 65535, such as 20000-20099"),
+        ("publish_ports = '20-30'", "a range of ports from 1024"),
+        ("publish_ports = '30000-20000'", "a range of ports"),
+        ("watch_ports = '30000-65536'", "a range of ports"),
+        ("watch_ports = '20099-20500'", "not among webrtc.publish_ports (20000-20099)"),
+        ("publish_ports = '20300-20500'", "at its default: not allowed: ports that are not among"),
+        ("public_address = 'example.org'", "an IP address"),
+        ("interfaces = ['eth0', 'a, b']", "names of interfaces"),
+        ("stun = ['stun.example.org']", "addresses such as stun:"),
+        ("stun = ['turn:turn.example.org']", "that begin with stun:"),
+        ("turn = ['stun:stun.example.org']", "that begin with turn:"),
+        ("turn = ['turn:h:99999']", "addresses such as"),
+        ("turn = ['turn:h?transport=sctp']", "addresses such as"),
+    ],
+)
+def test_what_webrtc_cannot_use_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    assert words in fault(tmp_path, f"[webrtc]\n{text}\nturn_secret = 'hunter2'\n")
+    assert "hunter2" not in fault(tmp_path, f"[webrtc]\n{text}\nturn_secret = 'hunter2'\n")
+
+
+def test_what_webrtc_can_use(tmp_path: Path) -> None:
+    text = """[webrtc]
+        publish_ports = "40000-40000"
+        watch_ports = "30000-39999"
+        max_viewers = 10000
+        public_address = "2001:db8::1"
+        stun = ["stun:stun.example.org", "stun:192.0.2.1:5349"]
+        turn = ["turn:turn.example.org:3478?transport=tcp", "turns:[2001:db8::2]"]
+        """
+    made = load(config(tmp_path, text)).webrtc
+    assert [bounds(ports) for ports in (made.publish_ports, made.watch_ports)] == [
+        (40000, 40000),
+        (30000, 39999),
+    ]
+    assert [server(url) for url in (*made.stun, *made.turn)] == [
+        ("stun.example.org", 3478),
+        ("192.0.2.1", 5349),
+        ("turn.example.org", 3478),
+        ("2001:db8::2", 5349),
+    ]
 
 
 # The sample

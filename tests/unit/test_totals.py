@@ -30,5 +30,5 @@ def test_every_count_is_added_and_what_was_added_stays_as_it_is() -> None:
                 assert (each.steps[step].total, both.steps[step].total) == (1.0, 2.0)
 
 
-def test_both_ways_in_are_there_from_the_start() -> None:
-    assert Totals().connections == {"websocket": 0, "rtmp": 0}
+def test_all_ways_in_are_there_from_the_start() -> None:
+    assert Totals().connections == {"websocket": 0, "rtmp": 0, "whip": 0}

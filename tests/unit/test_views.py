@@ -57,6 +57,7 @@ def test_a_broadcast_that_has_just_begun(tmp_path: Path) -> None:
         "hls": None,
         "hls_broadcast": None,
         "poster": None,
+        "whep": None,
         "source": None,
         "renditions": [],
         "left_out": 0,

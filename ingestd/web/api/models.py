@@ -163,7 +163,8 @@ class EncoderView(Answer):
 
 
 class BroadcastView(Answer):
-    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address; times in seconds.
+    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address, ``whep`` one of this server;
+    times in seconds.
 
     ``left_out`` is the number of renditions, from the top, that are not encoded at present. ``viewers``
     are those of the channel now, ``viewers_peak`` the most at one time; null: they are not counted.
@@ -183,6 +184,7 @@ class BroadcastView(Answer):
     hls: str | None
     hls_broadcast: str | None
     poster: str | None
+    whep: str | None
     source: SourceTracks | None
     renditions: list[RenditionView]
     left_out: int

@@ -96,6 +96,14 @@ def starts() -> None:
     assert b"<html" in get("/", HLS)
 
 
+def webrtc_works() -> None:
+    """Both Janus answer under all that the service is kept from, as its own user."""
+    wait_for("both", lambda: journal().count("janus_connected") == 2)
+    assert json.loads(get("/readyz", HTTP))["webrtc"] == []
+    found = command("pgrep", "-u", "ingestd", "-c", "-x", "janus")
+    assert int(found) == 2, found
+
+
 def journal_keeps_no_secret() -> None:
     lines = journal().splitlines()
     assert any(json.loads(line)["event"] == "ready" for line in lines if line.startswith("{")), lines
@@ -510,6 +518,7 @@ def is_taken_away() -> None:
 STEPS = (
     units_are_sound,
     starts,
+    webrtc_works,
     journal_keeps_no_secret,
     nginx_sees_no_secret,
     publishes,

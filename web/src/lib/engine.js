@@ -41,6 +41,11 @@ import { hlsEngine } from "./engine-hls.js";
 /** This browser has no way to play HLS. */
 export class Unsupported extends Error {}
 
+/** The library did not come, or there is nothing that plays. @param {unknown} error @returns {Failure} */
+export function failureOf(error) {
+  return error instanceof Unsupported ? "unsupported" : "network";
+}
+
 const hasMediaSource = () => "MediaSource" in globalThis || "ManagedMediaSource" in globalThis;
 
 /** @type {Promise<typeof import("hls.js")> | null} */
@@ -69,4 +74,15 @@ export async function createEngine(video, url, events, guard = null) {
   if (Hls?.isSupported()) return hlsEngine(Hls, video, address, events);
   if (!playsHls(video)) throw new Unsupported("neither Media Source nor a player for HLS");
   return nativeEngine(video, await address.bare(), events);
+}
+
+/**
+ * By WebRTC, whose module comes only where it is offered.
+ * @param {import("./direct.js").What} what
+ * @param {Guard | null} guard
+ * @returns {Promise<import("./direct.js").DirectEngine>}
+ */
+export async function createDirect({ whep, hls, broadcast }, guard) {
+  const { whepEngine } = await import("./engine-whep.js");
+  return whepEngine({ path: whep, token: guard?.token ?? "", address: new Address(hls, guard).portable, broadcast });
 }

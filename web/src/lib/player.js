@@ -1,8 +1,10 @@
 // Watching a channel: what is on, whether it moves, how far behind live it is, and what is done when it does not move.
 import { backoff } from "./backoff.js";
-import { Unsupported } from "./engine.js";
+import { failureOf } from "./engine.js";
 import { Ladder } from "./ladder.js";
 import { Pace } from "./pace.js";
+import { bufferedAhead, browser, setRate } from "./playback.js";
+import { derive } from "./player-state.js";
 import { Recovery } from "./recovery.js";
 import { isOver, isTroubled } from "./words.js";
 
@@ -10,39 +12,12 @@ import { isOver, isTroubled } from "./words.js";
 /** @typedef {import("./engine.js").Engine} Engine */
 /** @typedef {import("./engine.js").CreateEngine} CreateEngine */
 /** @typedef {import("./recovery.js").Failure} Failure */
-/** @typedef {"offline" | "loading" | "playing" | "interrupted" | "ended" | "error"} PlayerState */
-
-/**
- * @typedef {object} PlayerEnvironment
- * @property {() => number} now milliseconds
- * @property {() => number} random
- * @property {(run: () => void, ms: number) => number} setTimeout
- * @property {(timer: number) => void} clearTimeout
- */
+/** @typedef {import("./direct.js").Direct} Direct */
+/** @typedef {import("./player-state.js").PlayerState} PlayerState */
+/** @typedef {import("./playback.js").PlayerEnvironment} PlayerEnvironment */
 
 const STUCK_MS = 12_000; // the broadcast goes on and the picture does not: start anew
-const OVER_MS = 8000; // the broadcast is over and the picture stands: that was it
 const FRESH_MS = 2500; // the server tells of a live broadcast about once a second
-
-/**
- * What the viewer sees, from what is known. Pure, so that every case can be tested.
- * @param {object} facts
- * @param {Broadcast | null} facts.broadcast the newest of the channel
- * @param {boolean} facts.attached a playlist is loaded
- * @param {boolean} facts.moving
- * @param {boolean} facts.finished the playlist was played to its end
- * @param {boolean} facts.failed given up
- * @param {number} facts.standingMs how long it has not moved
- * @returns {PlayerState}
- */
-export function derive({ broadcast, attached, moving, finished, failed, standingMs }) {
-  if (failed) return "error";
-  if (!attached) return "offline";
-  if (finished) return "ended";
-  if (moving) return "playing";
-  if (isOver(broadcast) && standingMs > OVER_MS) return "ended";
-  return isTroubled(broadcast) ? "interrupted" : "loading";
-}
 
 /** One player for one page. It owns one engine at a time and the one state that is shown. */
 export class Player {
@@ -67,10 +42,12 @@ export class Player {
   #paused = false; // after it had played
   #movedAt = 0;
   #newsAt = 0;
+  #goBack = 0; // seconds, as soon as there is something to go back in
   #video;
   #createEngine;
   #onchange;
   #environment;
+  #direct;
 
   /**
    * @param {HTMLVideoElement} video
@@ -78,13 +55,15 @@ export class Player {
    * @param {(player: Player) => void} onchange
    * @param {Pace} [pace]
    * @param {PlayerEnvironment} [environment]
+   * @param {Direct | null} [direct] null: nothing is watched by WebRTC
    */
-  constructor(video, createEngine, onchange, pace = new Pace(), environment = browser()) {
+  constructor(video, createEngine, onchange, pace = new Pace(), environment = browser(), direct = null) {
     this.#video = video;
     this.#pace = pace;
     this.#createEngine = createEngine;
     this.#onchange = onchange;
     this.#environment = environment;
+    this.#direct = direct;
     this.#listen();
   }
 
@@ -102,6 +81,16 @@ export class Player {
 
   get pace() {
     return this.#pace;
+  }
+
+  /** Whether it is watched by WebRTC. */
+  get direct() {
+    return this.#direct?.plays(this.#engine) ?? false;
+  }
+
+  /** When it would be; null: it is not offered. */
+  get way() {
+    return this.#broadcast?.whep ? (this.#direct?.way ?? null) : null;
   }
 
   /** What is in the way; null: nothing. */
@@ -134,6 +123,7 @@ export class Player {
   update(broadcast) {
     this.#broadcast = broadcast;
     this.#newsAt = this.#environment.now();
+    this.#direct?.heard(broadcast);
     if (broadcast !== null && broadcast.id !== this.#attachedId) this.#offered(broadcast);
     this.#settle();
   }
@@ -164,37 +154,79 @@ export class Player {
   goToEdge() {
     const edge = this.#engine?.liveEdge() ?? null;
     this.#followsLive = true;
-    if (edge !== null) this.#video.currentTime = edge;
+    if (edge !== null && !this.direct) this.#video.currentTime = edge;
     return this.#video.play();
   }
 
-  /** To another moment, as far as there is one. @param {number} position */
+  /** To another moment, as far as there is one: which is in the playlist alone. @param {number} position */
   seek(position) {
+    if (this.direct) {
+      this.#goBack = Math.min(0, position - this.#video.currentTime);
+      return this.#goBack < 0 ? this.load() : undefined;
+    }
     const { start, end } = this.window ?? { start: position, end: position };
     this.#video.currentTime = Math.min(end, Math.max(start, position));
     this.#seeFollowing();
   }
 
-  /** How far behind live the viewer likes to be. @param {import("./pace.js").Delay} delay */
-  chooseDelay(delay) {
+  /**
+   * How far behind live the viewer likes to be.
+   * @param {import("./pace.js").Delay} delay @param {import("./way-direct.js").Wish} [wish]
+   */
+  chooseDelay(delay, wish = "none") {
     this.#pace.choose(delay);
+    this.#direct?.way.choose(wish);
     this.#engine?.keepBehind(this.#pace.target);
     const edge = this.#engine?.liveEdge() ?? null;
-    if (this.#followsLive && edge !== null) this.#video.currentTime = edge;
+    if (this.direct && wish === "none") this.load();
+    else if (this.#followsLive && edge !== null && !this.direct) this.#video.currentTime = edge;
     this.#onchange(this);
+  }
+
+  /** A quality of the engine's, or "auto". One that is chosen is only in the playlist. @param {string} value */
+  chooseQuality(value) {
+    this.#direct?.way.hold(value !== "auto");
+    if (this.direct && value !== "auto") this.load();
+    else this.#engine?.choose(value);
   }
 
   /** To be called about once a second: notices what no event tells. */
   tick() {
+    if (this.#direct !== null) this.#tickDirect(this.#direct);
     if (this.#isStuck()) this.#fail("other");
     else if (this.#hasGrown()) this.load();
     this.#keepPace();
     this.#settle();
   }
 
+  /** By WebRTC no event tells that no more pictures come. @param {Direct} direct */
+  #tickDirect(direct) {
+    if (!this.direct) return void this.#tryDirect(direct);
+    const verdict = direct.judge(isOver(this.#broadcast));
+    if (verdict === "goes" && !this.#video.paused) this.#moved();
+    if (verdict === "stands") this.#moving = false;
+    if (verdict === "over") this.#reachedEnd();
+    if (verdict !== "lost") return;
+    direct.fell(this.#video);
+    this.load();
+  }
+
+  /** Beside what plays, for who watches live. @param {Direct} direct */
+  async #tryDirect(direct) {
+    if (!this.#moving || !this.#followsLive || !this.atEdge || !direct.mayTry(this.#broadcast)) return;
+    const turn = this.#turn;
+    const engine = await direct.open(() => this.#broadcast, null);
+    if (engine === null || turn !== this.#turn) return;
+    if (!this.#followsLive || this.#video.paused) return direct.cancel();
+    setRate(this.#video, 1);
+    direct.take(engine, this.#engine, this.#video);
+    this.#engine = engine;
+    this.#settle();
+  }
+
   #listen() {
     const video = this.#video;
-    video.addEventListener("timeupdate", () => this.#moved());
+    video.addEventListener("timeupdate", () => this.direct || this.#moved()); // by WebRTC it comes from sound alone
     video.addEventListener("playing", () => this.#moved());
     video.addEventListener("waiting", () => this.#stood());
     video.addEventListener("ended", () => this.#reachedEnd());
@@ -236,7 +268,16 @@ export class Player {
     this.#failure = null;
     this.#movedAt = this.#environment.now();
     this.#recovery.played();
+    this.#seekBack();
     this.#settle();
+  }
+
+  #seekBack() {
+    const edge = this.#engine?.liveEdge() ?? null;
+    const back = this.#goBack;
+    if (back === 0 || edge === null) return;
+    this.#goBack = 0;
+    this.seek(edge + back);
   }
 
   /** What stands because the broadcast or the connection does is no reason to watch from further back. */
@@ -272,6 +313,7 @@ export class Player {
 
   /** @param {string} id @param {string} url */
   async #attach(id, url) {
+    if (this.direct) this.#direct?.hold(this.#video);
     this.#detach();
     const turn = ++this.#turn;
     this.#attachedId = id;
@@ -283,11 +325,14 @@ export class Player {
       onqualities: () => this.#onchange(this),
       onfailure: (/** @type {Failure} */ failure) => turn === this.#turn && this.#fail(failure),
     };
-    const engine = await this.#createEngine(this.#video, url, events).catch(failureOf);
+    const direct = this.#goBack === 0 ? await this.#direct?.open(() => this.#broadcast, this.#video) : null;
+    if (turn !== this.#turn) return;
+    const engine = direct ?? (await this.#createEngine(this.#video, url, events).catch(failureOf));
     if (turn !== this.#turn) return typeof engine === "string" ? undefined : engine.destroy();
     if (typeof engine === "string") return this.#fail(engine);
     this.#engine = engine;
     engine.keepBehind(this.#pace.target);
+    if (direct && !this.#video.paused) this.#moved();
     this.#settle();
   }
 
@@ -296,6 +341,7 @@ export class Player {
     this.#environment.clearTimeout(this.#timer);
     this.#engine?.destroy();
     this.#engine = null;
+    this.#direct?.cancel();
     this.#attachedId = "";
     this.#moving = false;
     this.#finished = false;
@@ -334,7 +380,7 @@ export class Player {
   }
 
   #isStuck() {
-    if (this.#engine === null || this.#video.paused || !this.#isOnTheAir()) return false;
+    if (this.#engine === null || this.direct || this.#video.paused || !this.#isOnTheAir()) return false;
     return this.#environment.now() - this.#movedAt > STUCK_MS;
   }
 
@@ -349,32 +395,4 @@ export class Player {
     });
     this.#onchange(this);
   }
-}
-
-/** The library did not come, or there is nothing that plays. @param {unknown} error @returns {Failure} */
-function failureOf(error) {
-  return error instanceof Unsupported ? "unsupported" : "network";
-}
-
-/** @param {HTMLVideoElement} video @param {number} rate */
-function setRate(video, rate) {
-  if (video.playbackRate !== rate) video.playbackRate = rate;
-}
-
-/** Seconds. @param {HTMLVideoElement} video */
-function bufferedAhead({ buffered, currentTime }) {
-  for (let range = 0; range < buffered.length; range++) {
-    if (buffered.start(range) <= currentTime && currentTime <= buffered.end(range)) return buffered.end(range) - currentTime;
-  }
-  return 0;
-}
-
-/** @returns {PlayerEnvironment} */
-function browser() {
-  return {
-    now: () => performance.now(),
-    random: Math.random,
-    setTimeout: (run, ms) => window.setTimeout(run, ms),
-    clearTimeout: (timer) => window.clearTimeout(timer),
-  };
 }

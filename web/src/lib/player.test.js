@@ -4,7 +4,8 @@ import { broadcast } from "../testing/broadcast.js";
 import { FakeClock, settle } from "../testing/clock.js";
 import { Unsupported } from "./engine.js";
 import { Pace } from "./pace.js";
-import { derive, Player } from "./player.js";
+import { derive } from "./player-state.js";
+import { Player } from "./player.js";
 
 /** @typedef {Parameters<typeof derive>[0]} Facts */
 

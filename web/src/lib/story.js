@@ -28,7 +28,7 @@ export function eventWords(event) {
 }
 
 /** @type {Record<string, string>} */
-const WAYS = { websocket: "WebSocket", rtmp: "RTMP" };
+const WAYS = { websocket: "WebSocket", rtmp: "RTMP", whip: "WHIP" };
 
 /** A connection, cell by cell. @param {Visit} visit @param {number} now milliseconds */
 export function visitRow({ since, until, way, address, received_bytes, epoch, resumed_at, close_code, reason }, now) {

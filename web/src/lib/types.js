@@ -24,6 +24,7 @@
  * @property {string | null} ended_at
  * @property {number} media_time seconds that stand in the playlist
  * @property {string | null} hls the playlist, once there is something to play
+ * @property {string | null} [whep] where it can be watched by WebRTC; null: nowhere
  * @property {string | null} poster
  * @property {{ video: { codec: string, width: number, height: number } | null, audio: { codec: string, channels: number, sample_rate: number } | null } | null} source
  * @property {Rendition[]} renditions

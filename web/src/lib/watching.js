@@ -1,12 +1,16 @@
 // One viewer of one channel: what the server tells of it, and the player. Pages only draw it.
 import { ApiError, call, channelPath, fetchChannel } from "./api.js";
-import { createEngine, warm } from "./engine.js";
+import { Direct } from "./direct.js";
+import { createDirect, createEngine, warm } from "./engine.js";
 import { EventFeed } from "./events.js";
 import { delayOf, Pace } from "./pace.js";
+import { browser as playback } from "./playback.js";
 import { Player } from "./player.js";
 import { fetchSession } from "./session.js";
+import { hold } from "./still.js";
 import { preferences, secrets } from "./store.js";
 import { forgetToken, throughToken, withToken } from "./watch-links.js";
+import { WayDirect, wishOf } from "./way-direct.js";
 import { isOver } from "./words.js";
 
 /** @typedef {import("./types.js").Broadcast} Broadcast */
@@ -190,8 +194,21 @@ function browser() {
     forget: (channel) => forgetToken(secrets, channel),
     player: (video, guard, onchange) => {
       warm()?.catch(() => {}); // it is asked for again when there is something to play
-      return new Player(video, (shown, url, events) => createEngine(shown, url, events, guard()), onchange, new Pace(delayOf(preferences.get("delay"))));
+      const delay = preferences.get("delay");
+      const direct = canDirect() ? new Direct({ ...playback(), create: (what) => createDirect(what, guard()), hold, doubt }, new WayDirect(wishOf(delay))) : null;
+      return new Player(video, (shown, url, events) => createEngine(shown, url, events, guard()), onchange, new Pace(delayOf(delay)), playback(), direct);
     },
     now: () => performance.now(),
   };
+}
+
+/** Whether WebRTC got through the last time: in many a network it never does. */
+const doubt = {
+  get: () => preferences.get("webrtc") === "doubtful",
+  set: (/** @type {boolean} */ doubtful) => preferences.set("webrtc", doubtful ? "doubtful" : "good"),
+};
+
+/** By WebRTC, which some browsers have not, or are told not to have. */
+function canDirect() {
+  return "RTCPeerConnection" in globalThis;
 }

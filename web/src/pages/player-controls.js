@@ -1,13 +1,14 @@
 // The player's control bar: media-chrome's buttons, and what no library knows: qualities, the delay, and
 // the keys of the whole page.
 import { offerCast } from "../lib/casting.js";
-import { byId, setOptions, setText, show } from "../lib/dom.js";
+import { byId, setAttribute, setOptions, setText, show } from "../lib/dom.js";
 import { warm } from "../lib/engine.js";
 import { bitrate, clock } from "../lib/format.js";
 import { showFace } from "../lib/media-face.js";
 import { delayOf } from "../lib/pace.js";
 import { wishOf } from "../lib/shortcuts.js";
 import { preferences } from "../lib/store.js";
+import { chosenDelay, DELAYS, delayWords, wishOf as directWishOf } from "../lib/way-direct.js";
 import { isOver } from "../lib/words.js";
 import { SeekPreview } from "./player-preview.js";
 
@@ -30,6 +31,9 @@ export class Controls {
   #wantsPlay = true;
   #silenced = false; // muted by the browser's rule, not by the person
   #refused = false; // nor does it play without sound before a click
+  #delays = [...this.#delay.options].map(({ value, label }) => ({ value, label })); // where there is no WebRTC
+  /** @type {string | null} */
+  #chosenDelay;
   #chosen = "auto"; // quality, by its label: in another ladder it has another number
   /** @type {import("../lib/engine.js").Engine | null} */
   #known = null; // what has been told of what is wanted
@@ -46,6 +50,7 @@ export class Controls {
     this.#onrefused = onrefused;
     this.#video.volume = Number(preferences.get("volume") ?? 1);
     this.#video.muted = preferences.get("muted") === "true";
+    this.#chosenDelay = preferences.get("delay");
     this.#delay.value = player.pace.wanted;
     this.#faceChanged = showFace(this.#video, () => player);
     this.#castAddress = offerCast(this.#video, { onbegin: () => this.#say("Playing on the other device."), onend: () => this.#edge() });
@@ -158,12 +163,13 @@ export class Controls {
   #choose() {
     const { label } = this.#quality.selectedOptions[0] ?? { label: "auto" };
     this.#chosen = this.#quality.value === "auto" ? "auto" : label;
-    this.#player.engine?.choose(this.#quality.value);
+    this.#player.chooseQuality(this.#quality.value);
   }
 
   #chooseDelay() {
-    preferences.set("delay", this.#delay.value);
-    this.#player.chooseDelay(delayOf(this.#delay.value));
+    this.#chosenDelay = this.#delay.value;
+    preferences.set("delay", this.#chosenDelay);
+    this.#player.chooseDelay(delayOf(this.#chosenDelay), directWishOf(this.#chosenDelay));
   }
 
   #edge() {
@@ -283,16 +289,26 @@ export class Controls {
   }
 
   #renderDelay() {
-    const { pace, live } = this.#player;
+    const { pace, live, direct } = this.#player;
     this.#theatre.dataset.delay = String(pace.target);
-    if (pace.movedBack && pace.target !== this.#told) this.#say(`Playing stuttered: now ${pace.target} s behind live.`);
+    setAttribute(this.#theatre, "data-way", direct ? "webrtc" : "playlist");
+    this.#renderDelays();
+    if (pace.movedBack && !direct && pace.target !== this.#told) this.#say(`Playing stuttered: now ${pace.target} s behind live.`);
     this.#told = pace.target;
     show(byId("delay-choice", HTMLElement), live);
     if (!this.#settings.open) return;
     const distance = this.#distance();
     const words = distance === "" ? "" : `${distance} behind live`;
-    setText(byId("behind", HTMLElement), pace.movedBack ? `${words}; further back than chosen, because playing stuttered` : words);
+    const more = pace.movedBack && !direct ? "further back than chosen, because playing stuttered" : delayWords(this.#player);
+    setText(byId("behind", HTMLElement), [words, more].filter(Boolean).join("; "));
     setText(byId("facts", HTMLElement), this.#facts());
+  }
+
+  /** Another menu where WebRTC is offered. A broadcast that waits offers nothing, and changes nothing. */
+  #renderDelays() {
+    const { way, broadcast, pace } = this.#player;
+    if (way !== null) setOptions(this.#delay, DELAYS, chosenDelay(this.#chosenDelay));
+    else if (this.#delay.options.length !== this.#delays.length && broadcast?.state === "live") setOptions(this.#delay, this.#delays, pace.wanted);
   }
 
   #facts() {

@@ -1,4 +1,4 @@
-"""Why nginx ended, in plain words, and how long its supervisor waits for the next start."""
+"""Why a server of ours ended, in plain words, and how long its supervisor waits for the next start."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.nginx.record import KEPT, Record, longer, sentence
 from ingestd.processes import Exit
+from ingestd.record import KEPT, Record, longer, sentence
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,13 @@ from ingestd.processes import Exit
     ],
 )
 def test_why_it_ended_is_said_in_plain_words(ended: Exit, how: dict[str, bool], words: str) -> None:
-    said = sentence(ended, **how)
+    said = sentence("nginx", ended, **how)
     assert words in said
     assert said.startswith("nginx ") and said.endswith(".")
+
+
+def test_it_is_said_who_ended() -> None:
+    assert sentence("Janus", Exit(None, 9, ())) == "Janus was killed by the system (SIGKILL)."
 
 
 def test_after_ends_in_a_row_the_breaker_opens_and_it_is_tried_seldom_until_it_lives_well() -> None:

@@ -1,7 +1,8 @@
-"""What became of nginx so far: why it ended, in plain sentences, and how long to wait for the next start.
+"""What became of a server of ours (nginx, Janus) so far: why it ended, in plain sentences, and how long to
+wait for the next start.
 
-A breaker as an encoder's would end the broadcasts, and nginx has no other to take its place: this one
-opens, too, but then goes on trying, seldom, and says so.
+A breaker as an encoder's would end the broadcasts, and such a server has no other to take its place: this
+one opens, too, but then goes on trying, seldom, and says so.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _CRASHES = {Signals.SIGSEGV, Signals.SIGABRT, Signals.SIGBUS, Signals.SIGILL, Si
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One end of nginx: when (Unix time), after how many seconds, why in plain words, and how exactly."""
+    """One end of it: when (Unix time), after how many seconds, why in plain words, and how exactly."""
 
     at: float
     lifetime: float
@@ -38,7 +39,7 @@ class Ended:
 
 
 class Record:
-    """The last ends of nginx. ``random`` gives numbers in 0…1, which spread the waits."""
+    """Its last ends. ``random`` gives numbers in 0…1, which spread the waits."""
 
     def __init__(self, random: Callable[[], float]) -> None:
         self.ends: deque[Ended] = deque(maxlen=KEPT)
@@ -48,7 +49,7 @@ class Record:
 
     @property
     def open(self) -> bool:
-        """Whether the breaker is open: nginx ends again and again, and is started seldom."""
+        """Whether the breaker is open: it ends again and again, and is started seldom."""
         return self.in_a_row >= _BREAKER
 
     def note(self, now: float, lifetime: float, sentence: str, ended: Exit | None) -> float:
@@ -74,21 +75,20 @@ class Record:
         return f"{last} That happened {self.in_a_row} times in a row; it is tried every {_SELDOM:g} s."
 
 
-def sentence(ended: Exit, *, hung: bool = False, mute: bool = False) -> str:
-    """Why nginx ended. ``hung``: we ended it, since it did not answer any more; ``mute``: it never did."""
+def sentence(name: str, ended: Exit, *, hung: bool = False, mute: bool = False) -> str:
+    """Why ``name`` ended. ``hung``: we ended it, since it did not answer any more; ``mute``: it never did."""
     if hung:
-        return "nginx no longer answered, so it was ended."
+        return f"{name} no longer answered, so it was ended."
     if mute:
-        return "nginx did not answer after its start, so it was ended."
+        return f"{name} did not answer after its start, so it was ended."
     if ended.signal:
-        name = Signals(ended.signal).name
         how = "crashed" if ended.signal in _CRASHES else "was killed by the system"
-        return f"nginx {how} ({name})."
+        return f"{name} {how} ({Signals(ended.signal).name})."
     if any("bind() to" in line and "in use" in line for line in ended.lines):
-        return "nginx could not start: another program has taken its port."
+        return f"{name} could not start: another program has taken its port."
     if ended.ok:
-        return "nginx was ended by somebody else."
-    return f"nginx ended with an error ({ended})."
+        return f"{name} was ended by somebody else."
+    return f"{name} ended with an error ({ended})."
 
 
 def longer(wait: float, random: float) -> float:

@@ -1,0 +1,45 @@
+"""The network of a test's own: what is in it, that it can lose packets, and that it is left again."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import psutil
+import pytest
+
+from tests.support.network import ADDRESS, INTERFACE, loss, own_network
+
+
+def arrived(count: int) -> int:
+    """How many of so many UDP packets to our own address arrive there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as place:
+        place.bind((ADDRESS, 0))
+        place.setblocking(False)
+        found = 0
+        for _ in range(count):
+            place.sendto(b"x", place.getsockname())
+            try:
+                found += len(place.recv(10))
+            except BlockingIOError:
+                pass
+        return found
+
+
+def test_it_has_an_interface_that_is_not_loopback_and_is_left_again() -> None:
+    before = os.stat("/proc/thread-self/ns/net").st_ino
+    with own_network():
+        assert os.stat("/proc/thread-self/ns/net").st_ino != before
+        assert set(psutil.net_if_addrs()) == {"lo", INTERFACE, f"{INTERFACE}end"}
+        assert arrived(10) == 10
+    assert os.stat("/proc/thread-self/ns/net").st_ino == before
+
+
+@pytest.mark.parametrize(("percent", "least", "most"), [(3, 20, 200), (50, 850, 1150), (100, 2000, 2000)])
+def test_packets_are_lost_where_that_is_asked_for(percent: float, least: int, most: int) -> None:
+    with own_network():
+        with loss(percent):
+            assert least <= 2000 - arrived(2000) <= most
+            with socket.create_server((ADDRESS, 0)) as listening:  # TCP loses nothing
+                socket.create_connection(listening.getsockname(), 5).close()
+        assert arrived(100) == 100
