@@ -238,6 +238,6 @@ def test_faster_than_the_encoder_is_slowed_down_and_memory_stays_bounded(server:
 
 def test_pages_and_api_answer_through_it_all(server: Server) -> None:
     assert http.get(f"{server.http}/healthz").json() == {"status": "ok"}
-    well = {"ready": True, "reasons": [], "nginx": []}
+    well = {"ready": True, "reasons": [], "nginx": [], "webrtc": []}
     wait_for("all to be well", lambda: server.get("/readyz") == well)
     assert "Traceback" not in server.logged()
