@@ -95,16 +95,8 @@ class Stages:
         self._templates = None if webrtc.off else Templates(webrtc.watching)
         self._tasks = Tasks("stages")
 
-    def __len__(self) -> int:
-        """Viewers there are now."""
-        return len(self._sessions)
-
     def find(self, key: str) -> Session | None:
         return self._sessions.get(key)
-
-    def offered(self, channel: str) -> bool:
-        """Whether the channel can be watched so now."""
-        return not self._webrtc.off and self._kinds(channel) is not None
 
     async def close(self) -> None:
         """Everybody is sent away."""

@@ -98,7 +98,7 @@ class Whep:
         return Response(status_code=200)
 
     def _session(self, request: Request) -> Session:
-        """By an address that cannot be guessed, and stands nowhere else."""
+        """By an address that cannot be guessed; all that it allows is to end this one viewer's session."""
         session = self.stages.find(request.path_params["session"])
         if session is None or session.channel != request.path_params["channel"]:
             raise Refused(_UNKNOWN)
