@@ -17,7 +17,7 @@ from tests.bench.table import Row, failed, machine, table
 
 NAMES = (
     *("pages", "splitter", "relay", "memory", "start", "overhead", "poster", "ladder"),
-    *("restart", "daemon", "ack", "guarantee", "viewers", "scrape", "idle", "delay"),
+    *("restart", "daemon", "ack", "guarantee", "viewers", "scrape", "idle", "delay", "whep"),
 )
 
 

@@ -21,6 +21,7 @@ def spawned(
     stdout: int = subprocess.PIPE,
     stderr: int | None = None,
     env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
 ) -> Iterator[subprocess.Popen[str]]:
     """A program with pipes of text; it and its children end with the block.
 
@@ -33,7 +34,7 @@ def spawned(
         stdout=stdout,
         stderr=stderr,
         text=True,
-        cwd=ROOT,
+        cwd=cwd,
         env=env,
         start_new_session=True,
     )
