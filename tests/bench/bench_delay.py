@@ -1,9 +1,8 @@
 """How old a picture is when a viewer has it: by WebRTC of both kinds of publishers, and by HLS.
 
-Each picture says when it was made (tests/support/timecode.py). WebRTC's are looked at once aiortc has decoded
-them; browsers wait some 40 ms more, to show them at an even pace. HLS's is the newest one of each segment,
-once the playlist names it; players stay two or three segments behind that. All of it on one machine, in a
-network of its own (root).
+Each picture (720p30) says when it was made (tests/support/timecode.py). Chromium's are read from the watch
+page's player when they are shown; aiortc's once they are decoded. The newest in the playlist is the least
+that any player could reach by HLS. All of it on one machine, in a network of its own (root).
 """
 
 from __future__ import annotations
@@ -12,16 +11,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from typing import Any
 
 import av
 import imageio_ffmpeg
+import numpy as np
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.table import Row
+from tests.browser.conftest import CHROMIUM, QUIET
 from tests.support import http
 from tests.support.network import own_network, why_none
 from tests.support.recorder import broadcasting
 from tests.support.server import Server, running, wait_for
-from tests.support.timecode import Source, age
+from tests.support.timecode import HD, Source, age, pipe
 from tests.support.whep import watching
 from tests.support.whip import url
 
@@ -33,6 +36,22 @@ _WHIP = [
     *["-c:v", "libx264", "-profile:v", "baseline", "-preset", "ultrafast", "-tune", "zerolatency"],
     *["-g", "60", "-c:a", "libopus", "-b:a", "64k", "-ac", "2", "-f", "whip"],
 ]
+# Luma of each picture that the player shows, small, and the clock (ms) then.
+_SHOWN = """
+const video = document.getElementById('player');
+const canvas = document.createElement('canvas');
+const [width, height] = [canvas.width, canvas.height] = [40, 24];
+const context = canvas.getContext('2d', { willReadFrequently: true });
+window.shown = [];
+const look = () => {
+  const at = Date.now();
+  context.drawImage(video, 0, 0, width, height);
+  const { data } = context.getImageData(0, 0, width, height);
+  window.shown.push([at, Array.from({ length: width * height }, (_, pixel) => data[4 * pixel])]);
+  video.requestVideoFrameCallback(look);
+};
+video.requestVideoFrameCallback(look);
+"""
 
 
 def run(quick: bool = False) -> list[Row]:
@@ -41,11 +60,17 @@ def run(quick: bool = False) -> list[Row]:
     seconds = _QUICK_SECONDS if quick else _SECONDS
     with own_network(), running(channels=4, webrtc_enabled=True) as server:
         whip, web = server.on("demo1"), server.on("demo2")
-        with _by_whip(whip):
-            rows = _rows("WHIP to WHEP", _whep(whip, seconds), 0.15)
-        with broadcasting(web):
-            rows += _rows("WebSocket to WHEP", _whep(web, seconds), 0.8)
-            rows += _rows("WebSocket to HLS, newest in the playlist", _hls(web, seconds), None)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+            with _by_whip(whip):
+                rows = _rows("WHIP to WHEP, decoded", _whep(whip, seconds), 0.15)
+                rows += _rows("WHIP to WHEP, in Chromium", _page(browser, whip, "webrtc", seconds), None)
+            with broadcasting(web, size=HD):
+                rows += _rows("WebSocket to WHEP, decoded", _whep(web, seconds), 0.8)
+                rows += _rows("WebSocket to WHEP, in Chromium", _page(browser, web, "webrtc", seconds), None)
+                rows += _rows("WebSocket to HLS, newest in the playlist", _hls(web, seconds), None)
+                rows += _rows("WebSocket to HLS, in Chromium", _page(browser, web, "playlist", seconds), None)
+            browser.close()
     return rows
 
 
@@ -61,9 +86,9 @@ def _rows(what: str, ages: list[float], target: float | None) -> list[Row]:
 
 @contextmanager
 def _by_whip(server: Server) -> Iterator[None]:
-    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", *Source.INPUT]
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", *pipe(HD)]
     to = ["-authorization", server.stream_key, "-whip_flags", "dtls_active", url(server)]
-    source = Source([*program, *_WHIP, *to])
+    source = Source([*program, *_WHIP, *to], size=HD)
     try:
         server.wait_state("live")
         yield
@@ -75,6 +100,27 @@ def _whep(server: Server, seconds: int) -> list[float]:
     with watching(server) as viewer:
         wait_for("pictures", lambda: len(viewer.ages) > _SETTLED + seconds * 30, seconds + _PATIENCE)
         return viewer.ages[_SETTLED:]
+
+
+def _page(browser: Browser, server: Server, way: str, seconds: int) -> list[float]:
+    """On the watch page, as it plays by itself, or by the playlist."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    if way == "playlist":
+        page.add_init_script("localStorage.setItem('ingestd.delay', 'normal')")
+    page.goto(f"{server.hls}/watch/{server.channel}")
+    playing = page.locator(f'#theatre[data-way="{way}"][data-state="playing"]')
+    playing.wait_for(state="attached", timeout=_PATIENCE * 1000)
+    page.evaluate(_SHOWN)
+    found: list[float] = []
+
+    def seen() -> bool:
+        shown: list[Any] = page.evaluate("window.shown.splice(0)")
+        found.extend(age(np.array(luma).reshape(24, 40), 40, 24, at) for at, luma in shown)
+        return len(found) > _SETTLED + seconds * 20
+
+    wait_for("pictures", seen, seconds * 3 + _PATIENCE)
+    page.close()
+    return found[_SETTLED:]
 
 
 def _hls(server: Server, seconds: int) -> list[float]:
@@ -97,5 +143,5 @@ def _newest(segment: str) -> float:
     content, began = http.get(segment).content, time.monotonic()
     with av.open(BytesIO(content), "r") as container:
         *_, last = container.decode(video=0)
-    found = age(last.to_ndarray()[: last.height], last.width)
+    found = age(last.to_ndarray()[: last.height], last.width, last.height)
     return found - (time.monotonic() - began)

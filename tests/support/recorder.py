@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.support.publisher import STOP, dial
 from tests.support.server import Server
-from tests.support.timecode import RATE, Source
+from tests.support.timecode import RATE, SMALL, Source, pipe
 
 _TIMESLICE = 0.25  # seconds, as on our page
 _KEYFRAMES = ["-g", f"{2 * RATE}"]
@@ -27,16 +27,18 @@ _MATROSKA = ["-cluster_time_limit", "100", "-flush_packets", "1", "-f", "matrosk
 class Recorder:
     """``source``: of its pictures."""
 
-    def __init__(self, connection: ClientConnection, codec: str, *, sound: bool) -> None:
+    def __init__(
+        self, connection: ClientConnection, codec: str, *, sound: bool, size: tuple[int, int]
+    ) -> None:
         self._connection = connection
         self._waiting = b""
         self._lock = threading.Lock()
         self._over = threading.Event()
         program = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error"]
         tracks = ["-map", "0:v", *(["-map", "1:a", "-c:a", "libopus", "-b:a", "64k"] if sound else [])]
-        inputs = [*Source.INPUT, *(_SOUND if sound else [])]
+        inputs = [*pipe(size), *(_SOUND if sound else [])]
         encoded = ["-c:v", *_VIDEO[codec], *_KEYFRAMES, *_MATROSKA]
-        self.source = Source([*program, *inputs, *tracks, *encoded], self._take)
+        self.source = Source([*program, *inputs, *tracks, *encoded], self._take, size)
         self._thread = threading.Thread(target=self._send, daemon=True)
         self._thread.start()
 
@@ -62,9 +64,11 @@ class Recorder:
 
 
 @contextmanager
-def recording(connection: ClientConnection, codec: str = "vp8", *, sound: bool = True) -> Iterator[Recorder]:
+def recording(
+    connection: ClientConnection, codec: str = "vp8", *, sound: bool = True, size: tuple[int, int] = SMALL
+) -> Iterator[Recorder]:
     """One recording on a connection, until the end of the block."""
-    made = Recorder(connection, codec, sound=sound)
+    made = Recorder(connection, codec, sound=sound, size=size)
     try:
         yield made
     finally:
@@ -72,10 +76,12 @@ def recording(connection: ClientConnection, codec: str = "vp8", *, sound: bool =
 
 
 @contextmanager
-def broadcasting(server: Server, codec: str = "vp8", *, sound: bool = True) -> Iterator[Recorder]:
+def broadcasting(
+    server: Server, codec: str = "vp8", *, sound: bool = True, size: tuple[int, int] = SMALL
+) -> Iterator[Recorder]:
     """The same from connect to stop; it is live when the block begins."""
     with dial(server) as connection:
-        with recording(connection, codec, sound=sound) as made:
+        with recording(connection, codec, sound=sound, size=size) as made:
             server.wait_state("live")
             yield made
         connection.close(STOP)

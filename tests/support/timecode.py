@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-WIDTH, HEIGHT, RATE = 320, 192, 30
+SMALL, HD = (320, 192), (1280, 720)
+RATE = 30
 
-_TILE, _ROW, _BITS = 64, 5, 15  # pixels, tiles in a row, bits: 32 s until they begin anew
+_ROW, _ROWS = 5, 3  # tiles in a row, and rows
+_BITS = _ROW * _ROWS  # 32 s until they begin anew
 _DARK, _WHITE, _MIDDLE = 16, 235, 128  # luma (ITU-R BT.601)
-_SIZE = WIDTH * HEIGHT
-_COLOUR = bytes([128]) * (_SIZE // 2)
+_GRAY = 128
 
 
 class Plane(Protocol):
@@ -28,35 +29,45 @@ def now() -> int:
     return int(time.time() * 1000) % (1 << _BITS)
 
 
-def picture(code: int) -> bytes:
+def picture(code: int, width: int, height: int) -> bytes:
     """A raw picture (yuv420p)."""
     luma = bytearray()
-    for row in range(_BITS // _ROW):
+    for row in range(_ROWS):
         bits = [code >> (row * _ROW + column) & 1 for column in range(_ROW)]
-        luma += b"".join(bytes([_WHITE if bit else _DARK]) * _TILE for bit in bits) * _TILE
-    return bytes(luma) + _COLOUR
+        line = b"".join(bytes([_WHITE if bit else _DARK]) * (width // _ROW) for bit in bits)
+        luma += line * (height // _ROWS)
+    return bytes(luma) + bytes([_GRAY]) * (width * height // 2)
 
 
-def age(luma: Plane, width: int) -> float:
-    """Seconds since that picture was made; ``width``: pixels that it has now."""
-    tile = width / _ROW
+def age(luma: Plane, width: int, height: int, at: int | None = None) -> float:
+    """Seconds since that picture was made, which has this size now; ``at``: milliseconds of the wall clock
+    when it was seen; None: now."""
     code = 0
     for bit in range(_BITS):
         row, column = divmod(bit, _ROW)
-        code |= (luma[int((row + 0.5) * tile), int((column + 0.5) * tile)] > _MIDDLE) << bit
-    return ((now() - code) % (1 << _BITS)) / 1000
+        line, pixel = int((row + 0.5) / _ROWS * height), int((column + 0.5) / _ROW * width)
+        code |= (luma[line, pixel] > _MIDDLE) << bit
+    return (((now() if at is None else at) - code) % (1 << _BITS)) / 1000
+
+
+def pipe(size: tuple[int, int] = SMALL) -> list[str]:
+    """FFmpeg's options for such pictures on stdin."""
+    width, height = size
+    raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{width}x{height}"]
+    return [*raw, "-framerate", f"{RATE}", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0"]
 
 
 class Source:
-    """A program (FFmpeg) that gets such pictures on stdin, as ``INPUT`` says, in real time, until
+    """A program (FFmpeg) that gets such pictures on stdin, as :func:`pipe` says, in real time, until
     :meth:`close`; ``taken`` gets what it writes to stdout."""
 
-    INPUT = (
-        *("-f", "rawvideo", "-pix_fmt", "yuv420p", "-video_size", f"{WIDTH}x{HEIGHT}"),
-        *("-framerate", f"{RATE}", "-probesize", "32", "-analyzeduration", "0", "-i", "pipe:0"),
-    )
-
-    def __init__(self, command: Sequence[str], taken: Callable[[bytes], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        taken: Callable[[bytes], object] = lambda _: None,
+        size: tuple[int, int] = SMALL,
+    ) -> None:
+        self._size = size
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self._ending = threading.Event()
         self.pictures = 0  # that it was given
@@ -86,7 +97,7 @@ class Source:
         due = time.monotonic()
         try:
             while not self._ending.wait(max(0.0, due - time.monotonic())):
-                data = memoryview(picture(now()))
+                data = memoryview(picture(now(), *self._size))
                 while data:
                     data = data[self._process.stdin.write(data) :]
                 self.pictures += 1

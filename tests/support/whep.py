@@ -88,7 +88,7 @@ class Viewer:
                 frame = await track.recv()
                 self.frames[track.kind] += 1
                 if isinstance(frame, VideoFrame):
-                    self.ages.append(age(frame.to_ndarray()[: frame.height], frame.width))
+                    self.ages.append(age(frame.to_ndarray()[: frame.height], frame.width, frame.height))
 
     async def _leave(self) -> None:
         if self._peer:
