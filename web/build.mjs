@@ -1,13 +1,12 @@
 // Puts together what the server serves: the pages, each with head, header and footer around it
-// (page.mjs), our modules (slim.mjs), and libraries from npm. Nothing is bundled: what a browser has of one
-// page it has for the next.
+// (page.mjs), our modules (bundle.mjs), and libraries from npm.
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { bundle } from "./bundle.mjs";
 import { CHROME, CHROME_LICENSE, writeChrome } from "./chrome.mjs";
 import { page } from "./page.mjs";
-import { withPreloads } from "./preloads.mjs";
-import { slimAll } from "./slim.mjs";
+import { scripts, withPreloads } from "./preloads.mjs";
 
 const at = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -31,9 +30,12 @@ const COPIES = {
   "uplot.LICENSE": at("node_modules/uplot/LICENSE"),
 };
 
-/** Tests and fakes live beside the modules, and are nobody's business but ours; parts are in the pages. */
+/** Runs beside a page, which names it: a worker. */
+const BESIDE = "lib/timer-worker.js";
+
+/** What is served as it stands in src/: not the modules, nor what is put into pages. */
 function published(/** @type {string} */ path) {
-  return !/\.test\.js$|\/(testing|parts)(\/|$)/.test(path);
+  return !/\/src\/(lib|pages|testing|parts)(\/|$)|\.html$/.test(path);
 }
 
 /** A page's source, with what it shares with others in its place: `<!-- part: player -->`. */
@@ -42,8 +44,6 @@ async function source(/** @type {string} */ name) {
   const part = /^ *<!-- part: (\w+) -->\n/m.exec(text);
   return part === null ? text : text.split(part[0]).join(await readFile(at(`src/parts/${part[1]}.html`), "utf8"));
 }
-
-const built = (/** @type {string} */ path) => readFile(`${NEXT}/${path}`, "utf8");
 
 async function assemble() {
   for (const [name, file] of [["hls.js", PLAYER], ["media-chrome", CHROME], ["uplot", GRAPHS]]) {
@@ -55,10 +55,11 @@ async function assemble() {
   for (const [name, file] of Object.entries(COPIES)) await cp(file, `${NEXT}/vendor/${name}`);
   await writeFile(`${NEXT}/vendor/uplot.mjs`, `${await readFile(GRAPHS, "utf8")}\nexport default uPlot;\n`);
   await writeChrome(NEXT);
-  for (const name of (await readdir(NEXT)).filter((one) => one.endsWith(".html"))) {
-    await writeFile(`${NEXT}/${name}`, await withPreloads(page(await source(name), name), name, built));
-  }
-  for (const folder of ["lib", "pages"]) await slimAll(`${NEXT}/${folder}`, await readdir(`${NEXT}/${folder}`));
+  const names = (await readdir(at("src"))).filter((one) => one.endsWith(".html"));
+  const pages = await Promise.all(names.map(async (name) => /** @type {const} */ ([name, page(await source(name), name)])));
+  const roots = new Set(pages.flatMap(([, html]) => scripts(html)));
+  const imported = await bundle(at("src"), NEXT, [...roots, BESIDE]);
+  for (const [name, html] of pages) await writeFile(`${NEXT}/${name}`, withPreloads(html, name, imported));
 }
 
 /** A whole new folder takes the place of the old: no request meets a half-written file. */

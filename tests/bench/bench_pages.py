@@ -13,7 +13,7 @@ DIST = ROOT / "web" / "dist"
 LIMIT = 60_000  # bytes of our own, compressed
 _SCRIPT = re.compile(r"<(?:script|link)\b[^>]*?\b(?:src|href)=\"([^\"]+\.m?js)\"")
 _IMPORT = re.compile(r"""\b(?:from|import)\s*['"]([./][^'"\s]+\.m?js)['"]""")
-_LATER = re.compile(r"""\b(?:import|new URL)\(\s*['"]([./][^'"\s]+\.m?js)['"]""")
+_LATER = re.compile(r"""\b(?:import|new Worker)\(\s*['"]([./][^'"\s]+\.m?js)['"]""")
 
 
 def run(quick: bool = False) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Playwright, expect
 
-from tests.browser.conftest import FAKE_CAMERA, PATIENCE_MS, browser, studio
+from tests.browser.conftest import FAKE_CAMERA, PATIENCE_MS, browser, studio, with_figures
 from tests.support.media import check_ended
 from tests.support.proxy import Proxy
 from tests.support.server import Server, running, wait_for
@@ -280,6 +280,7 @@ def test_who_is_taken_over_is_told_so(playwright: Playwright, server: Server, tm
 
 def test_the_database_holds_what_it_is_given(playwright: Playwright, server: Server, tmp_path: Path) -> None:
     with browser(playwright, tmp_path / "profile") as context:
+        with_figures(context, "lib/store-idb.js", {})
         page = context.new_page()
         page.goto(f"{server.hls}/watch/{server.channel}")
         found = page.evaluate(DATABASE)

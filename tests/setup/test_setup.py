@@ -34,8 +34,8 @@ NPM = """#!/bin/bash
 echo "npm $*" >>"$CALLS"
 [ -z "$NPM_SAYS" ] || { echo "$NPM_SAYS" >&2; exit 1; }
 case $1 in
-  ci) rm -rf node_modules; mkdir -p node_modules/{hls.js,media-chrome,terser,uplot,.bin}
-      for name in hls.js media-chrome terser uplot; do echo {} >node_modules/$name/package.json; done
+  ci) rm -rf node_modules; mkdir -p node_modules/{hls.js,media-chrome,esbuild,uplot,.bin}
+      for name in hls.js media-chrome esbuild uplot; do echo {} >node_modules/$name/package.json; done
       case $* in *--include=dev*) echo >node_modules/.bin/tsc ;; esac ;;
   run) rm -rf dist; mkdir dist; cat src/* >dist/page.html ;;
 esac

@@ -62,7 +62,7 @@ export class Timers {
 
 /** @returns {TimerWorker} */
 function startWorker() {
-  return new Worker(new URL("./timer-worker.js", import.meta.url));
+  return new Worker("/assets/lib/timer-worker.js");
 }
 
 /** @returns {OwnTimers} */
