@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -51,6 +52,7 @@ class Terms:
     ladder: Ladder
     fsync: bool = False
     whep: bool = False  # viewers may have it by WebRTC
+    rtmp: Mapping[str, Any] | None = None  # where encoders publish, as the API tells it
 
 
 class Broadcast:
