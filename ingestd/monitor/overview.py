@@ -61,10 +61,13 @@ class Overview:
 
     def _reading(self) -> Reading:
         every = list(self._broadcasts)
-        totals, machine = self._broadcasts.totals, self._machine
+        totals, machine, webrtc = self._broadcasts.totals, self._machine, self._monitor.webrtc
+        on = webrtc is not None and not webrtc.sfu.off
         return Reading(
             viewers=self._monitor.viewers,
             publishers=self._publishers(),
+            webrtc_viewers=sum(map(len, webrtc.viewers().values())) if webrtc and on else None,
+            webrtc_publishers=len(webrtc.publishers) if webrtc and on else None,
             states=Counter(one.state.value for one in every),
             received=totals.received,
             sent=self._monitor.sent,
