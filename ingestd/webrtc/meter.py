@@ -19,6 +19,7 @@ from ingestd.tasks import Tasks
 from ingestd.webrtc.figures import Figures, Sums, figures
 from ingestd.webrtc.gateway import connected
 from ingestd.webrtc.janus_config import Role
+from ingestd.webrtc.messages import parse
 
 log = structlog.get_logger("ingestd.webrtc.meter")
 
@@ -79,5 +80,6 @@ class Meter:
         """Of who has gone meanwhile it is an error, which has no figures in it."""
         asked = {"janus": "handle_info", "session_id": session, "handle_id": handle}
         await connection.send(json.dumps({**asked, "transaction": "info", "admin_secret": self._secret}))
-        answer = json.loads(await connection.recv())
-        return answer if isinstance(answer, dict) else {}
+        if (answer := parse(await connection.recv())) is None:
+            raise ValueError("that is no message of Janus")
+        return answer.data

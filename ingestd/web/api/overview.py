@@ -32,8 +32,8 @@ class OverviewView(Answer):
     Bandwidth: bits a second from publishers and to viewers. ``cpu``, ``memory`` and ``disk``: the share
     in use (0…1). ``lag``: the most seconds that a broadcast has received and not yet in its playlist.
     ``webrtc_viewers`` and ``webrtc_publishers`` are those of them that are connected by WebRTC, null where
-    that is off. ``restarts``: encoders that were replaced since the measurement before. ``broadcasts``: open ones, by
-    state.
+    that is off. ``restarts``: encoders that were replaced since the measurement before. ``broadcasts``: open
+    ones, by state.
     """
 
     newest: int | None
