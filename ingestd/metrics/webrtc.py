@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 
 from ingestd.monitor.monitor import Monitor
 from ingestd.webrtc.figures import COUNTS
+from ingestd.webrtc.janus import Janus
 from ingestd.webrtc.janus_config import Role
-from ingestd.webrtc.webrtc import WebRtc
+from ingestd.webrtc.meter import Meter
 
 _ROLES = {Role.IN: "publisher", Role.OUT: "viewer"}
 _COUNTERS = {
@@ -24,34 +25,34 @@ _COUNTERS = {
 
 
 class WebRtcCollector(Collector):
-    """Reads what both Janus said last; nothing while WebRTC is off."""
+    """Reads what both Janus said last; while WebRTC is off there is nothing to say."""
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
 
     def collect(self) -> Iterator[Metric]:
-        if self._monitor.webrtc and self._monitor.webrtc.sfu.meters:
-            sfu = self._monitor.webrtc.sfu
-            yield from _now(sfu)
-            yield from _counts(sfu)
+        sfu = self._monitor.webrtc.sfu if self._monitor.webrtc else None
+        yield from _now(sfu.processes if sfu else {}, sfu.meters if sfu else {})
+        yield from _counts(sfu.meters if sfu else {})
 
 
-def _now(sfu: WebRtc) -> Iterator[Metric]:
+def _now(processes: Mapping[Role, Janus], meters: Mapping[Role, Meter]) -> Iterator[Metric]:
     up = GaugeMetricFamily("ingestd_webrtc_up", "Whether their Janus answers.", labels=["role"])
     peers = GaugeMetricFamily("ingestd_webrtc_peers", "Connected peers.", labels=["role"])
-    for role, name in _ROLES.items():
-        up.add_metric([name], sfu.processes[role].up)
-        peers.add_metric([name], len(sfu.meters[role].peers))
     rtt = GaugeMetricFamily("ingestd_webrtc_rtt_seconds", "To viewers and back.", labels=["of"])
-    if times := [one.rtt for one in sfu.meters[Role.OUT].peers.values() if one.rtt is not None]:
-        rtt.add_metric(["median"], median(times))
-        rtt.add_metric(["worst"], max(times))
+    for role, janus in processes.items():
+        up.add_metric([_ROLES[role]], janus.up)
+    for role, meter in meters.items():
+        peers.add_metric([_ROLES[role]], len(meter.peers))
+        if times := [one.rtt for one in meter.peers.values() if one.rtt is not None]:
+            rtt.add_metric(["median"], median(times))
+            rtt.add_metric(["worst"], max(times))
     yield from (up, peers, rtt)
 
 
-def _counts(sfu: WebRtc) -> Iterator[Metric]:
+def _counts(meters: Mapping[Role, Meter]) -> Iterator[Metric]:
     for kind in COUNTS:
         family = CounterMetricFamily(*_COUNTERS[kind], labels=["role"])
-        for role, name in _ROLES.items():
-            family.add_metric([name], sfu.meters[role].sums.counts[kind])
+        for role, meter in meters.items():
+            family.add_metric([_ROLES[role]], meter.sums.counts[kind])
         yield family

@@ -32,7 +32,8 @@ def followed(*viewers: Figures, publisher: Figures | None = None, off: bool = Fa
     """Two viewers of demo, and a publisher there."""
     meters = {Role.IN: meter(*filter(None, [publisher])), Role.OUT: meter(*viewers)}
     processes = {Role.IN: SimpleNamespace(up=True), Role.OUT: SimpleNamespace(up=False)}
-    sfu: Any = SimpleNamespace(off="off" if off else "", meters={} if off else meters, processes=processes)
+    parts: Any = {"meters": {}, "processes": {}} if off else {"meters": meters, "processes": processes}
+    sfu: Any = SimpleNamespace(off="off" if off else "", **parts)
     room = SimpleNamespace(number=0, state="sending")
     whip: Any = SimpleNamespace(room=lambda channel: room if channel == "demo" and not off else None)
     stages: Any = SimpleNamespace(watching=lambda: {} if off else {"demo": [b"1 VLC", b"x VLC"]})
