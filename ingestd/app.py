@@ -117,7 +117,7 @@ class Daemon:
         secret, ports, record, digest = await self._nginx(stack, http_port, monitor)
         addresses = Addresses(settings, http_port, ports, self._with_nginx or wiring.configured(settings))
         broadcasts = Broadcasts(
-            wiring.terms(settings, data, ports.internal),
+            wiring.terms(settings, data, ports.internal, addresses.rtmp),
             wiring.limits(settings),
             data / "journal",
             wiring.room(settings),

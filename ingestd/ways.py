@@ -16,6 +16,7 @@ from ingestd.ingest.relay import RelaySettings
 from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.websocket import Door
 from ingestd.ingest.whip import Whip
+from ingestd.monitor.webrtc import WebRtcPeers
 from ingestd.settings import Settings
 from ingestd.watch.stage import Stages
 from ingestd.web.api.context import ApiContext
@@ -78,6 +79,7 @@ def whep(
     """``stack`` ends what viewers are sent."""
     stages = Stages(context.broadcasts, sfu, publishers.room, encoder)
     stack.push_async_callback(stages.close)
+    context.monitor.follow(WebRtcPeers(sfu, publishers, stages), context.broadcasts)
     return Whep(context, stages, ice_servers(settings))
 
 

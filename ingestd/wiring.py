@@ -50,6 +50,7 @@ from ingestd.settings import Settings
 from ingestd.settings.shown import shown
 from ingestd.systemd import status
 from ingestd.tasks import Tasks
+from ingestd.web.api.models import Rtmp
 from ingestd.web.feed import Feed
 from ingestd.web.health import Health, Readiness
 from ingestd.web.transport import HttpTransport, most_streams, unheard
@@ -83,7 +84,8 @@ def repeats(stack: contextlib.AsyncExitStack) -> None:
     stack.push_async_callback(tasks.close)
 
 
-def terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
+def terms(settings: Settings, data: Path, rtmp_port: int, publish: Rtmp) -> Terms:
+    """``rtmp_port``: where encoders push to; ``publish``: where publishers do."""
     encoder, hls, ingest = settings.encoder, settings.hls, settings.ingest
 
     def rungs(init: InitSegment) -> tuple[Rendition, ...]:
@@ -113,6 +115,7 @@ def terms(settings: Settings, data: Path, rtmp_port: int) -> Terms:
         ladder=rungs,
         fsync=settings.data.fsync,
         whep=not unavailable(settings),
+        rtmp=publish.model_dump(),
     )
 
 

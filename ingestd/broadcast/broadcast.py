@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -20,6 +21,7 @@ from ingestd.broadcast.generation import Works
 from ingestd.broadcast.latency import Latency
 from ingestd.broadcast.ledger import Ledger
 from ingestd.broadcast.lifecycle import FINAL, GOING_ON, SENTENCES, Event, Order, State, step
+from ingestd.broadcast.peers import Peers
 from ingestd.broadcast.posters import Posters
 from ingestd.broadcast.reception import Ladder, Reception
 from ingestd.broadcast.recording import Recording
@@ -50,6 +52,7 @@ class Terms:
     ladder: Ladder
     fsync: bool = False
     whep: bool = False  # viewers may have it by WebRTC
+    rtmp: Mapping[str, Any] | None = None  # where encoders publish, as the API tells it
 
 
 class Broadcast:
@@ -77,6 +80,7 @@ class Broadcast:
         self.received = 0  # bytes
         self.viewers: int | None = None  # of its channel now; None: nobody counts them
         self.viewers_peak = 0  # most at one time, since this process has it
+        self.peers = Peers()  # of its channel now
         self.listed_at = time.monotonic()  # when its playlists grew last; before that, since when it is here
         self.latency = Latency()
         self.story = Story()
@@ -278,6 +282,12 @@ class Broadcast:
             self.viewers, self.viewers_peak = viewers, max(viewers, self.viewers_peak)
             self._report(self)
 
+    def connected(self, peers: Peers) -> None:
+        """By WebRTC to its channel now."""
+        if peers != self.peers:
+            self.peers = peers
+            self._report(self)
+
     # The supervisor
 
     def _on(self, event: Event) -> None:
@@ -375,22 +385,11 @@ class Broadcast:
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    except TimeoutError:
-        return
 
 
 def _delivery(row: BroadcastRow, terms: Terms, record: Callable[[Round], None]) -> Delivery:
-    works = terms.works
-    return Delivery(
-        terms.hls_root,
-        row.channel,
-        row.id,
-        works.segment,
-        terms.window,
-        works.frame_rate,
-        record,
-        fsync=terms.fsync,
-    )
+    times = terms.works.segment, terms.window, terms.works.frame_rate
+    return Delivery(terms.hls_root, row.channel, row.id, *times, record, fsync=terms.fsync)

@@ -156,6 +156,10 @@ class Broadcasts:
             return Refusal(Code.NO_CAPACITY, f"{lack} {_NO_ROOM}", _COME_BACK)
         return self._room.refusal() if self._room else None
 
+    def beside(self, cost: float) -> bool:
+        """Whether something beside the encoders may use so many cores, from now on."""
+        return cost <= 0 or self._room is None or self._room.beside(cost)
+
     def claim(self, channel: str, title: str, takeover: bool = False) -> Publication:
         """Take a channel for a plain publisher; raises :class:`Refused`."""
         if refusal := self.refusal(channel, takeover):

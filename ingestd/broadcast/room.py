@@ -42,6 +42,14 @@ class Room:
         """One was taken; its use will show later."""
         self._load.take(time.monotonic(), self._cost)
 
+    def beside(self, cost: float) -> bool:
+        """Whether so many cores are free for something beside the encoders, which has them from now on."""
+        now = time.monotonic()
+        if self._load.refusal(cost, self._load.starting(now)):
+            return False
+        self._load.take(now, cost)
+        return True
+
     async def watch(self, broadcasts: Callable[[], Iterable[Broadcast]]) -> None:
         """Measure for ever, also where that fails for a while: what was measured last counts."""
         meter, failed = Meter(), False

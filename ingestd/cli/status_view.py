@@ -84,9 +84,15 @@ def row(one: Mapping[str, Any]) -> tuple[str, ...]:
         _figure(encoder["speed"], "{:.2f}×"),
         _figure(encoder["fps"], "{:.1f}"),
         _figure(one["commit_lag"], "{:.1f} s"),
-        _figure(one["viewers"], "{}"),
+        _viewers(one),
         str(encoder["restarts"]),
     )
+
+
+def _viewers(one: Mapping[str, Any]) -> str:
+    """And how many of them by WebRTC."""
+    peers = (one.get("peers") or {}).get("viewers", 0)
+    return " ".join(filter(None, [_figure(one["viewers"], "{}"), f"({peers} WebRTC)" if peers else ""]))
 
 
 def _figure(value: float | None, form: str) -> str:

@@ -31,7 +31,6 @@ from ingestd.tasks import Tasks
 from ingestd.webrtc.candidates import janus_candidates
 from ingestd.webrtc.gateway import Away, JanusError
 from ingestd.webrtc.http import (
-    CORS,
     PREFLIGHT,
     Unanswered,
     bearer,
@@ -138,13 +137,13 @@ class Whip:
             except Refused as error:
                 return self._turn_away(error.refusal, request)
             except Unanswered as error:
-                return self._respond(error.answer())
+                return error.answer()
 
         return answer
 
     async def _options(self, _request: Request) -> Response:
         """For pages of other sites (CORS)."""
-        return self._respond(Response(status_code=204, headers=PREFLIGHT))
+        return Response(status_code=204, headers=PREFLIGHT)
 
     # Requests
 
@@ -173,7 +172,7 @@ class Whip:
         session = _Session(admitted.channel.name, _digest(given), offer, room)
         self._begin(name, session, admitted, publication)
         self._broadcasts.totals.connections["whip"] += 1
-        return self._respond(created(answered, f"/whip/{session.channel}/{name}", offer, self._servers))
+        return created(answered, f"/whip/{session.channel}/{name}", offer, self._servers)
 
     async def _patch(self, request: Request) -> Response:
         """Trickle ICE."""
@@ -182,7 +181,7 @@ class Whip:
         if candidates := janus_candidates(fragment, publish_tag(session.offer)):
             with _sfu():
                 await session.room.trickle(candidates)
-        return self._respond(Response(status_code=204))
+        return Response(status_code=204)
 
     async def _end(self, request: Request) -> Response:
         """The publisher says that this was all: its broadcast ends, once all of it is in the playlist.
@@ -192,7 +191,7 @@ class Whip:
         session = self._session(request)
         session.stopped = await session.room.still()
         session.over.set()
-        return self._respond(Response(status_code=200))
+        return Response(status_code=200)
 
     def _session(self, request: Request) -> _Session:
         session = self._sessions.get(request.path_params["session"])
@@ -274,17 +273,13 @@ class Whip:
 
     # Answers
 
-    def _respond(self, answer: Response) -> Response:
-        answer.headers.update(CORS)
-        return answer
-
     def _turn_away(self, refusal: Refusal, request: Request) -> Response:
         self._broadcasts.totals.refusals[refusal.code.value] += 1
         address = request.client.host if request.client else ""
         log.warning(
             "whip_publisher_refused", code=refusal.code.value, reason=refusal.message, address=address
         )
-        return self._respond(turned_away(refusal))
+        return turned_away(refusal)
 
 
 async def _vanished(room: Room) -> None:

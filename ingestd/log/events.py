@@ -116,6 +116,7 @@ EVENTS: dict[str, Event] = {
     "janus_session_failed": _event("Janus gives us no session; it is tried again.", "role reason"),
     "janus_lost": _event("Janus, or our session, is no more, with so many handles.", "role handles reason"),
     "janus_garbage": _event("Janus says what is no message.", "role text"),
+    "peers_not_measured": _event("Janus does not say how its peers do; it is asked again.", "role reason"),
     "janus_event_failed": _event("What follows from an event was a mistake of ours.", "kind"),
     "memory_limit_low": _event(
         "This container may take less memory than a broadcast needs beside the daemon.", "mib advised"

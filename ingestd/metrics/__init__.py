@@ -16,6 +16,7 @@ from ingestd.metrics.host import HostCollector
 from ingestd.metrics.labels import ChannelLabels
 from ingestd.metrics.monitor import MonitorCollector
 from ingestd.metrics.totals import TotalsCollector
+from ingestd.metrics.webrtc import WebRtcCollector
 from ingestd.monitor.host import Host
 from ingestd.monitor.monitor import Monitor
 
@@ -38,6 +39,7 @@ def registry(
         TotalsCollector(broadcasts, publishers),
         BroadcastsCollector(broadcasts, host, labels),
         MonitorCollector(monitor, labels),
+        WebRtcCollector(monitor),
         HostCollector(host, ready, lambda: broadcasts.limits.free_disk),
     ):
         made.register(collector)

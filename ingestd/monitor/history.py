@@ -16,6 +16,8 @@ _STATES = [state.value for state in State if state not in FINAL]
 _FIGURES = (
     "viewers",
     "publishers",
+    "webrtc_viewers",
+    "webrtc_publishers",
     "bandwidth_in",
     "bandwidth_out",
     "cpu",
@@ -38,6 +40,8 @@ class Reading:
 
     viewers: int | None
     publishers: int
+    webrtc_viewers: int | None  # of the viewers
+    webrtc_publishers: int | None
     states: Mapping[str, int]  # open broadcasts by state
     received: int
     sent: int | None
@@ -62,6 +66,8 @@ class History:
         figures = (
             reading.viewers,
             reading.publishers,
+            reading.webrtc_viewers,
+            reading.webrtc_publishers,
             rate(reading.received, old.received, seconds),
             rate(reading.sent, old.sent, seconds),
             reading.cpu,

@@ -61,15 +61,16 @@ class Overview:
 
     def _reading(self) -> Reading:
         every = list(self._broadcasts)
-        traffic = self._monitor.traffic().values()
-        counted = self._monitor.log is not None
-        totals, machine = self._broadcasts.totals, self._machine
+        totals, machine, webrtc = self._broadcasts.totals, self._machine, self._monitor.webrtc
+        on = webrtc is not None and not webrtc.sfu.off
         return Reading(
-            viewers=sum(one.viewers for one in traffic) if counted else None,
+            viewers=self._monitor.viewers,
             publishers=self._publishers(),
+            webrtc_viewers=sum(map(len, webrtc.viewers().values())) if webrtc and on else None,
+            webrtc_publishers=len(webrtc.publishers) if webrtc and on else None,
             states=Counter(one.state.value for one in every),
             received=totals.received,
-            sent=sum(one.bytes for one in traffic) if counted else None,
+            sent=self._monitor.sent,
             cpu=machine.cpu,
             memory=_used(machine.memory_available, machine.memory),
             disk=_used(machine.disk_free, machine.disk),

@@ -8,7 +8,7 @@ this process's memory alone and another one each day.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import sub
@@ -35,8 +35,8 @@ def window(segment: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """A channel: viewers now; since the start bytes sent and answers by class; and how it goes, over the
-    last window: bytes a second, answers a second, and the share of them that were errors (0…1)."""
+    """A channel by HLS: viewers now; since the start bytes sent and answers by class; and how it goes, over
+    the last window: bytes a second, answers a second, and the share of them that were errors (0…1)."""
 
     viewers: int
     bytes: int
@@ -77,6 +77,8 @@ class Viewers:
         most: int = SESSIONS,
     ) -> None:
         self.uncounted = 0  # requests of sessions for which there was no room
+        self.others: Mapping[str, Collection[bytes]] = {}
+        """By channel who watches by another way than HLS: ``address agent`` of each, as in a line."""
         self._span = span
         self._known = known
         self._random = random
@@ -116,11 +118,10 @@ class Viewers:
         return made
 
     def _watches(self, sessions: OrderedDict[bytes, float], who: bytes, now: float) -> None:
-        key = blake2b(who, digest_size=_DIGEST_BYTES, key=self._salt).digest()
+        key = _key(who, self._salt)
         if key not in sessions:
             if self._old_salt:  # it may be here under yesterday's
-                old = blake2b(who, digest_size=_DIGEST_BYTES, key=self._old_salt).digest()
-                self._sessions -= sessions.pop(old, None) is not None
+                self._sessions -= sessions.pop(_key(who, self._old_salt), None) is not None
             if self._sessions >= self._most:
                 self.uncounted += 1
                 return
@@ -149,13 +150,28 @@ class Viewers:
             self._sessions -= 1
 
     def count(self, name: str) -> int:
-        """Viewers of a channel, as of the last tick and what came since."""
-        found = self._channels.get(name)
-        return len(found.sessions) if found else 0
+        """Viewers of a channel, as of the last tick and what came since. Whoever has just changed over to
+        HLS, or from it, is one."""
+        found, others = self._channels.get(name), self.others.get(name, ())
+        sessions = found.sessions if found else {}
+        return len(sessions) + len(others) - len(self._keys(others) & sessions.keys())
+
+    def total(self) -> int:
+        """Viewers of all channels."""
+        return sum(map(self.count, {*self._channels, *self.others}))
+
+    def _keys(self, those: Collection[bytes]) -> set[bytes]:
+        """Under which they would have a session, by today's salt or by yesterday's."""
+        salts = [salt for salt in (self._salt, self._old_salt) if salt]
+        return {_key(who, salt) for who in those for salt in salts}
 
     def traffic(self) -> dict[str, Traffic]:
         """Every channel that was asked for, and "" for what was asked of none."""
         return {name: _traffic(channel) for name, channel in self._channels.items()}
+
+
+def _key(who: bytes, salt: bytes) -> bytes:
+    return blake2b(who, digest_size=_DIGEST_BYTES, key=salt).digest()
 
 
 def _traffic(channel: _Channel) -> Traffic:

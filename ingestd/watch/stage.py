@@ -19,7 +19,7 @@ from ingestd.broadcast.registry import Broadcasts
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.errors import Code, IngestdError, Refusal, Refused
 from ingestd.tasks import Tasks
-from ingestd.watch.encoding import Kinds, kinds
+from ingestd.watch.encoding import Kinds, cost, kinds
 from ingestd.watch.tap import Tap
 from ingestd.webrtc.candidates import Fragment
 from ingestd.webrtc.gateway import Away, JanusError
@@ -40,6 +40,11 @@ _NO_PORT = 490  # Janus's error
 
 _NOTHING_ON = Refusal(Code.NO_SUCH_BROADCAST, "Nothing is on the air here now.", _COME_BACK)
 _FULL = Refusal(Code.NO_CAPACITY, "There is no room for another WebRTC viewer. Watch by HLS.", _COME_BACK)
+_BUSY = Refusal(
+    Code.NO_CAPACITY,
+    "The server has no processor free to encode this broadcast for WebRTC. Watch by HLS.",
+    _COME_BACK,
+)
 _AWAY = Refusal(Code.UNAVAILABLE, "The WebRTC server is being started again. Watch by HLS.", _COME_BACK)
 _NOT_THIS = Refusal(Code.UNAVAILABLE, "The WebRTC server did not do its part. Watch by HLS.", _COME_BACK)
 
@@ -49,20 +54,23 @@ Still = Callable[[], Awaitable[Refusal | None]]
 
 @dataclass(slots=True)
 class Session:
-    """One viewer. ``key`` names its session."""
+    """One viewer. ``key`` names its session; ``who``: address and User-Agent."""
 
     key: str
     channel: str
     peer: Peer
     still: Still
+    who: bytes
 
 
 class _Stage:
-    """Of one channel. ``over``: nothing more is sent to its mountpoint."""
+    """Of one channel. ``cores``: as many as were found free for it; ``over``: nothing more is sent to its
+    mountpoint."""
 
-    def __init__(self, channel: str, kinds: Kinds, mountpoint: Mountpoint) -> None:
+    def __init__(self, channel: str, kinds: Kinds, mountpoint: Mountpoint, cores: float) -> None:
         self.channel = channel
         self.kinds = kinds
+        self.cores = cores
         self.mountpoint = mountpoint
         self.viewers = 0
         self.left_at = time.monotonic()  # when the last viewer did
@@ -98,11 +106,19 @@ class Stages:
     def find(self, key: str) -> Session | None:
         return self._sessions.get(key)
 
+    def watching(self) -> dict[str, list[bytes]]:
+        """By channel who is connected."""
+        found: dict[str, list[bytes]] = {}
+        for one in self._sessions.values():
+            if one.peer.up:
+                found.setdefault(one.channel, []).append(one.who)
+        return found
+
     async def close(self) -> None:
         """Everybody is sent away."""
         await self._tasks.close()
 
-    async def watch(self, channel: str, offer: Offer, still: Still) -> Session:
+    async def watch(self, channel: str, offer: Offer, still: Still, who: bytes) -> Session:
         """A viewer of what is on. Raises :class:`Refused` and BadSdp."""
         if self._templates is None:
             raise Refused(Refusal(Code.UNAVAILABLE, self._webrtc.off))
@@ -111,12 +127,14 @@ class Stages:
         self._places += 1
         try:
             with _sfu():
-                return await self._begin(self._templates, channel, offer, still)
+                return await self._begin(self._templates, channel, offer, still, who)
         except BaseException:
             self._places -= 1
             raise
 
-    async def _begin(self, templates: Templates, channel: str, offer: Offer, still: Still) -> Session:
+    async def _begin(
+        self, templates: Templates, channel: str, offer: Offer, still: Still, who: bytes
+    ) -> Session:
         stage = await self._stage(channel)
         stage.viewers += 1
         try:
@@ -124,7 +142,7 @@ class Stages:
         except BaseException:
             stage.leave()
             raise
-        session = Session(secrets.token_urlsafe(16), channel, peer, still)
+        session = Session(secrets.token_urlsafe(16), channel, peer, still, who)
         self._sessions[session.key] = session
         self._tasks.spawn(self._attend(session, stage), f"viewer-{channel}")
         return session
@@ -164,6 +182,21 @@ class Stages:
         epoch = one.reception.newest
         return kinds(epoch.init) if epoch and not epoch.buffer.complete else None
 
+    def _cost(self, channel: str) -> float:
+        """Cores that it takes to make RTP of it, beside what encodes it for HLS."""
+        one = self._broadcasts.newest(channel)
+        epoch = one.reception.newest if one and not self._room(channel) else None
+        return cost(epoch.init) if epoch else 0.0
+
+    def _affordable(self, stage: _Stage) -> bool:
+        """Whether it may go on with what is sent now, though that may take more than what was before."""
+        need = self._cost(stage.channel)
+        if need > stage.cores:
+            if not self._broadcasts.beside(need - stage.cores):
+                return False
+            stage.cores = need
+        return True
+
     async def _stage(self, channel: str) -> _Stage:
         """The one there is, or another. Raises :class:`Refused`, JanusError, Away."""
         async with self._opening.setdefault(channel, asyncio.Lock()):
@@ -172,8 +205,11 @@ class Stages:
                 raise Refused(_NOTHING_ON)
             if found and found.kinds == now and not found.over.is_set():
                 return found
+            need = self._cost(channel)
+            if not self._broadcasts.beside(need):
+                raise Refused(_BUSY)
             mountpoint = await Mountpoint.open(self._webrtc.watching, now.video, audio=now.audio)
-            made = self._stages[channel] = _Stage(channel, now, mountpoint)
+            made = self._stages[channel] = _Stage(channel, now, mountpoint, need)
             self._tasks.spawn(self._run(made), f"stage-{channel}")
             return made
 
@@ -204,7 +240,7 @@ class Stages:
         pause = _AGAIN
         while (one := self._broadcasts.newest(stage.channel)) and one.open:
             now, began = self._kinds(stage.channel), time.monotonic()
-            if now is not None and now != stage.kinds:
+            if now is not None and (now != stage.kinds or not self._affordable(stage)):
                 return
             if now is None or await self._flow(stage, one.reception.newest):
                 await asyncio.sleep(_LOOK)

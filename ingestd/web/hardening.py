@@ -17,11 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ingestd.accounts.address import client_address, networks, scheme
 from ingestd.errors import Code, Refusal
 from ingestd.web.requests import Requests
+from ingestd.webrtc.http import CORS
 
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0  # from a request's head to the end of its body
 STREAMED = re.compile(r"/api/v1/channels/[^/]+/(?:picture|upload-test)")
 """Where a body may be larger: who takes it in sees to its size, once it is known who sends it."""
+_OF_EVERYBODY = "/whip/", "/whep/"  # where pages of any site may ask, and read what is answered
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # methods that change nothing (RFC 9110 §9.2.1)
 
 _HEADERS = {
@@ -72,11 +74,12 @@ class _SafeHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         secure = self._tls or scope.get("scheme") in ("https", "wss")
+        added = _HEADERS | (CORS if scope.get("path", "").startswith(_OF_EVERYBODY) else {})
 
         async def guarded(message: Message) -> None:
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in added.items():
                     headers.setdefault(name, value)
                 if secure:
                     headers.setdefault("Strict-Transport-Security", _HSTS)

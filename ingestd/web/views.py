@@ -20,7 +20,8 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
     were the most at one time.
     ``hls`` and ``poster`` are paths below nginx's address, null while there is nothing to fetch.
     ``hls`` is the channel's own address while the broadcast is open, and then the broadcast's. ``whep``
-    is a path of this server, null where it cannot be watched by WebRTC.
+    is a path of this server, null where it cannot be watched by WebRTC. ``rtmp``: where encoders publish;
+    nginx-rtmp lets nobody play what they send.
     """
     base = f"/hls/{one.channel}"
     lasting = f"{base}/{one.id}/index.m3u8"
@@ -40,13 +41,33 @@ def broadcast_view(one: Broadcast) -> dict[str, Any]:
         "hls_broadcast": lasting if one.delivery.playable else None,
         "poster": poster_path(one),
         "whep": f"/whep/{one.channel}" if one.whep else None,
+        "rtmp": one.terms.rtmp if one.open else None,
         "source": source_view(one.source),
+        "sources": _sources(one),
+        "peers": _peers(one) if one.open and one.terms.whep else None,
         "renditions": [_rendition(listed) for listed in one.delivery.listed],
         "left_out": len(one.supervisor.dropped),
         "encoder": _encoder(one),
         "viewers": one.viewers if one.open else None,
         "viewers_peak": None if one.viewers is None else one.viewers_peak,
     }
+
+
+def _sources(one: Broadcast) -> list[dict[str, Any]]:
+    """Who publishes now: one connection, or none."""
+    visit = one.story.visits[-1] if one.story.visits else None
+    if visit is None or visit.until is not None or not (visit.way and one.open and one.publisher_present):
+        return []
+    tracks = source_view(one.source) or {"video": None, "audio": None}
+    return [{"kind": visit.way, "since": iso(visit.since), **tracks}]
+
+
+def _peers(one: Broadcast) -> dict[str, Any]:
+    """By WebRTC. A publisher by WHIP is told where it is this broadcast's."""
+    link = one.peers.publisher
+    mine = link and any(source["kind"] == "whip" for source in _sources(one))
+    publisher = {"state": link.state, "way": link.way or None} if link and mine else None
+    return {"viewers": one.peers.viewers, "publisher": publisher}
 
 
 def record_view(one: Broadcast, now: float) -> dict[str, Any]:

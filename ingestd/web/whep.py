@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -12,9 +14,8 @@ from starlette.routing import Route
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.watch.stage import Session, Stages
 from ingestd.web.api.context import ApiContext
-from ingestd.web.api.guard import COOKIE, Caller, by_session
+from ingestd.web.api.guard import COOKIE, Caller, address, by_session
 from ingestd.webrtc.http import (
-    CORS,
     PREFLIGHT,
     Unanswered,
     bearer,
@@ -27,6 +28,7 @@ from ingestd.webrtc.http import (
 from ingestd.webrtc.ice import IceServers
 from ingestd.webrtc.sdp import BadSdp
 
+_BELIEVED_SECONDS = 5.0  # for which a viewer is taken for who that was
 _UNKNOWN = Refusal(Code.NOT_FOUND, "There is no such WHEP session: it has ended. Watch again.")
 
 _Call = Callable[[Request], Awaitable[Response]]
@@ -46,20 +48,18 @@ class Whep:
             Route(at, self._guarded(self.watch), methods=["POST"]),
             Route(session, self._guarded(self.trickle), methods=["PATCH"]),
             Route(session, self._guarded(self.leave), methods=["DELETE"]),
-            Route(at, self._guarded(self.options), methods=["OPTIONS"]),
-            Route(session, self._guarded(self.options), methods=["OPTIONS"]),
+            Route(at, self.options, methods=["OPTIONS"]),
+            Route(session, self.options, methods=["OPTIONS"]),
         ]
 
     def _guarded(self, call: _Call) -> _Call:
         async def answer(request: Request) -> Response:
             try:
-                made = await call(request)
+                return await call(request)
             except Refused as error:
-                made = turned_away(error.refusal)
+                return turned_away(error.refusal)
             except Unanswered as error:
-                made = error.answer()
-            made.headers.update(CORS)
-            return made
+                return error.answer()
 
         return answer
 
@@ -69,21 +69,12 @@ class Whep:
 
     async def watch(self, request: Request) -> Response:
         """201 with an answer to the viewer's offer."""
-        channel, token = request.path_params["channel"], bearer(request)
-        caller = await self._signed_in(request)
-
-        async def still() -> Refusal | None:
-            refusal = await self.context.gate.viewer(channel, token)
-            found = self.context.accounts.directory.channels.get(channel)
-            if refusal and found and caller and caller.may_publish(self.context, found):
-                return None
-            return refusal
-
-        if refusal := await still():
+        channel, watcher = request.path_params["channel"], _Watcher(self.context, request)
+        if refusal := await watcher.refusal():
             raise Refused(refusal)
         offer = await read_offer(request)
         try:
-            session = await self.stages.watch(channel, offer, still)
+            session = await self.stages.watch(channel, offer, watcher.refusal, watcher.who)
         except BadSdp as error:
             raise malformed(error) from None
         return created(session.peer.answer, f"/whep/{channel}/{session.key}", offer, self.servers)
@@ -104,10 +95,35 @@ class Whep:
             raise Refused(_UNKNOWN)
         return session
 
-    async def _signed_in(self, request: Request) -> Caller | None:
-        """Who may publish to a private channel may watch it, too."""
-        channel = self.context.accounts.directory.channels.get(request.path_params["channel"])
-        secret = request.cookies.get(COOKIE)
-        if channel is None or not channel.private or not secret:
-            return None
-        return await by_session(self.context, request, secret)
+
+class _Watcher:
+    """Who watches a channel: with a token, or signed in as somebody who may publish there. ``who``: as nginx
+    tells of viewers by HLS, address and User-Agent."""
+
+    def __init__(self, context: ApiContext, request: Request) -> None:
+        self.who = f"{address(request)} {request.headers.get('user-agent', '')}".encode("latin-1", "replace")
+        self._context = context
+        self._request = request
+        self._channel: str = request.path_params["channel"]
+        self._token = bearer(request)
+        self._caller = Caller(address(request))
+        self._known = -math.inf  # when it was looked who that is
+
+    async def refusal(self) -> Refusal | None:
+        """Why they may not, or not any more. Raises :class:`Refused` the first time only."""
+        refusal = await self._context.gate.viewer(self._channel, self._token)
+        found = self._context.accounts.directory.channels.get(self._channel)
+        if refusal and found and (secret := self._request.cookies.get(COOKIE)):
+            if time.monotonic() - self._known > _BELIEVED_SECONDS:
+                await self._look(secret)
+            return None if self._caller.may_publish(self._context, found) else refusal
+        return refusal
+
+    async def _look(self, secret: str) -> None:
+        """They may have been signed out since; while the database does not answer nobody is."""
+        try:
+            self._caller = await by_session(self._context, self._request, secret)
+        except Refused:
+            if self._known < 0:
+                raise
+        self._known = time.monotonic()

@@ -135,6 +135,10 @@ class Gateway:
         whole = {"janus": "message", "body": {**body, "admin_key": self._admin_key}, **jsep}
         return await self.tell(handle, whole, beyond_ack=True)
 
+    def numbers(self) -> list[tuple[int, int]]:
+        """Session and handle of each handle there is."""
+        return [(self._session, handle) for handle in self._handles]
+
     def forget(self, handle: int) -> None:
         self._handles.pop(handle, None)
 
@@ -244,12 +248,12 @@ class Gateway:
 
 
 class Handle:
-    """One connection of a peer, or of nobody, to a plugin. ``lost``: it is no more."""
+    """One connection of a peer, or of nobody, to a plugin. ``lost``: it is no more; ``number``: Janus's."""
 
     def __init__(self, gateway: Gateway, number: int, heard: Callable[[Event], None]) -> None:
         self.lost = False
+        self.number = number
         self._gateway = gateway
-        self._number = number
         self._heard = heard
 
     async def request(self, body: Mapping[str, Any], jsep: Mapping[str, str] | None = None) -> Reply:
@@ -258,24 +262,24 @@ class Handle:
         Raises JanusError, and Away when there is no answer within 5 s, or the handle is lost.
         """
         await self._usable()
-        answer = await self._gateway.message(self._number, body, **({"jsep": jsep} if jsep else {}))
+        answer = await self._gateway.message(self.number, body, **({"jsep": jsep} if jsep else {}))
         return Reply(answer.data, answer.jsep)
 
     async def trickle(self, candidates: Sequence[Mapping[str, Any]] | None) -> None:
         """Hand on a peer's candidates (``candidate``, ``sdpMid``, …); None: there are no more."""
         what = {"candidate": {"completed": True}} if candidates is None else {"candidates": list(candidates)}
         await self._usable()
-        await self._gateway.tell(self._number, {"janus": "trickle", **what})
+        await self._gateway.tell(self.number, {"janus": "trickle", **what})
 
     async def detach(self) -> None:
         """Let go of it: its peer connection is closed. Never raises; no event is heard afterwards."""
-        self._gateway.forget(self._number)
+        self._gateway.forget(self.number)
         if self.lost:
             return
         self.lost = True
         with contextlib.suppress(IngestdError):
             await self._gateway.there()
-            await self._gateway.tell(self._number, {"janus": "detach"})
+            await self._gateway.tell(self.number, {"janus": "detach"})
 
     async def _usable(self) -> None:
         """Raises Away once it is lost; waits while the connection is made again."""
@@ -287,7 +291,7 @@ class Handle:
     def hear(self, event: Event) -> None:
         if event.kind in ("lost", "detached"):
             self.lost = True
-            self._gateway.forget(self._number)
+            self._gateway.forget(self.number)
         try:
             self._heard(event)
         except Exception:
@@ -295,13 +299,15 @@ class Handle:
 
 
 @contextlib.asynccontextmanager
-async def connected(socket: Path, seconds: float) -> AsyncIterator[ClientConnection]:
+async def connected(
+    socket: Path, seconds: float, protocol: str = "janus-protocol"
+) -> AsyncIterator[ClientConnection]:
     """A WebSocket to Janus. Raises OSError, WebSocketException; a connection that breaks later does, too."""
     with short(socket) as path:
         connection = await unix_connect(
             path,
             "ws://localhost/",
-            subprotocols=[Subprotocol("janus-protocol")],
+            subprotocols=[Subprotocol(protocol)],
             compression=None,
             open_timeout=seconds,
             close_timeout=_CLOSE_SECONDS,

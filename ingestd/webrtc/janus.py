@@ -26,7 +26,7 @@ from ingestd.processes import Account, Child, Exit, clean_environment
 from ingestd.record import Record, sentence
 from ingestd.tasks import Tasks
 from ingestd.webrtc.gateway import connected
-from ingestd.webrtc.janus_config import EMPTY, LIBRARIES, RUN, SOCKET, Role, Terms, files, libraries
+from ingestd.webrtc.janus_config import ADMIN, EMPTY, LIBRARIES, RUN, SOCKET, Role, Terms, files, libraries
 
 log = structlog.get_logger("ingestd.webrtc.janus")
 
@@ -69,7 +69,7 @@ class Janus:
         self.role = terms.role
         self.secret = secrets.token_urlsafe(_SECRET_BYTES)
         self.admin_key = secrets.token_urlsafe(_SECRET_BYTES)
-        self.socket = place / SOCKET
+        self.socket, self.admin_socket = place / SOCKET, place / ADMIN
         self.record = Record(random.random)
         self.up = False  # it answers
         self._program = program

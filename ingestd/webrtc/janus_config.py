@@ -13,6 +13,7 @@ LIBRARIES = "plugins", "transports"  # folders of them, here and where Janus is 
 EMPTY = "events", "loggers"  # folders of what we do not want
 RUN = "run"  # where Janus itself may write
 SOCKET = f"{RUN}/api"
+ADMIN = f"{RUN}/admin"  # whoever gets in there may do all that Janus can, so it is no port
 
 SESSION_TIMEOUT = 30  # seconds without a sign of life from us
 RECLAIM_TIMEOUT = 20  # seconds without a connection to us
@@ -68,7 +69,7 @@ def files(terms: Terms) -> dict[str, str]:
         "janus.transport.websockets.jcfg": _text(
             {
                 "general": {"json": "compact", "events": False, "ws": True, "ws_unix": SOCKET, "wss": False},
-                "admin": {"admin_ws": False, "admin_wss": False},
+                "admin": {"admin_ws": True, "admin_ws_unix": ADMIN, "admin_wss": False},
             }
         ),
     }
@@ -84,7 +85,7 @@ def _general(terms: Terms) -> dict[str, object]:
         "debug_colors": False,
         "debug_timestamps": False,
         "api_secret": terms.secret,
-        "admin_secret": terms.admin_key,  # no door to it is open; by default everybody knows it
+        "admin_secret": terms.admin_key,  # by default everybody knows it
         "session_timeout": SESSION_TIMEOUT,
         "reclaim_session_timeout": RECLAIM_TIMEOUT,
         "hide_dependencies": True,

@@ -136,6 +136,11 @@ class Peer:
         self._tag = ""
         self._handle: Handle | None = None
 
+    @property
+    def up(self) -> bool:
+        """Whether it is connected."""
+        return self._up.is_set() and not self.gone.is_set()
+
     @classmethod
     async def open(
         cls,

@@ -66,6 +66,16 @@ class Room:
     def audio(self) -> bool:
         return any(one.kind == "audio" for one in self.media)
 
+    @property
+    def number(self) -> int:
+        """Of its handle; 0: it has none."""
+        return self._handle.number if self._handle else 0
+
+    @property
+    def state(self) -> str:
+        """Of its publisher: ``connecting``, ``sending`` or ``silent``."""
+        return "silent" if self.silent.is_set() else "sending" if self.sends.is_set() else "connecting"
+
     @classmethod
     async def open(cls, gateway: Gateway, offer: str, bitrate: int) -> Room:
         """``offer``: SDP; ``bitrate``: bit/s that the publisher may send at most.

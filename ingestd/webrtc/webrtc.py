@@ -11,6 +11,7 @@ from ingestd.settings.webrtc import bounds, server
 from ingestd.webrtc.gateway import Gateway
 from ingestd.webrtc.janus import Janus, find, find_libraries
 from ingestd.webrtc.janus_config import Role, Terms
+from ingestd.webrtc.meter import Meter
 
 _HANG_SECONDS = 5.0  # without an answer, after which a Janus is killed and started again
 _WHOM = {Role.IN: "publishers", Role.OUT: "viewers"}
@@ -31,7 +32,7 @@ class WebRtc:
     """Publishers' Janus and viewers', which work below ``directory(data)``.
 
     ``off``: why there are none, in a sentence, and then there are no gateways; empty: there are.
-    ``max_viewers``: at one time.
+    ``max_viewers``: at one time; ``meters``: what each knows of its peers.
     """
 
     def __init__(self, settings: Settings, data: Path, *, hang_timeout: float = _HANG_SECONDS) -> None:
@@ -39,6 +40,7 @@ class WebRtc:
         first, last = bounds(settings.webrtc.watch_ports)
         self.max_viewers = min(settings.webrtc.max_viewers, last - first + 1)  # Janus is silent beyond
         self.processes: dict[Role, Janus] = {}
+        self.meters: dict[Role, Meter] = {}
         self._gateways: dict[Role, Gateway] = {}
         installed = find_libraries()
         if self.off or installed is None:
@@ -52,7 +54,8 @@ class WebRtc:
                 hang_timeout=hang_timeout,
             )
             self.processes[role] = one
-            self._gateways[role] = Gateway(role, one.socket, one.secret, one.admin_key)
+            self._gateways[role] = made = Gateway(role, one.socket, one.secret, one.admin_key)
+            self.meters[role] = Meter(role, one.admin_socket, one.admin_key, made.numbers)
 
     @property
     def publishing(self) -> Gateway:
@@ -69,8 +72,12 @@ class WebRtc:
         await asyncio.gather(*(one.start() for one in self.processes.values()))
         for gateway in self._gateways.values():
             gateway.start()
+        for meter in self.meters.values():
+            meter.start()
 
     async def close(self) -> None:
+        for meter in self.meters.values():
+            await meter.close()
         for gateway in self._gateways.values():
             await gateway.close()
         await asyncio.gather(*(one.close() for one in self.processes.values()))

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from ingestd.container.model import InitSegment, Track, TrackKind
-from ingestd.watch.encoding import Kinds, argv, kinds
+from ingestd.watch.encoding import Kinds, argv, cost, kinds
 from ingestd.webrtc.ports import Port
 from tests.container.samples import MP4, VP8, read, see
 
@@ -55,6 +55,18 @@ SENT = {
 @pytest.mark.parametrize("name", INITS)
 def test_the_command_line_is_the_golden_one(name: str) -> None:
     assert written(name) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", INITS)
+def test_what_is_encoded_takes_processors_and_what_is_copied_none(name: str) -> None:
+    assert (cost(INITS[name]) > 0) is ("libx264" in argv("ffmpeg", INITS[name], PORTS))
+
+
+def test_a_larger_picture_costs_more_to_read_and_no_more_to_make_than_a_bound() -> None:
+    sizes = [(640, 360), (1280, 720), (3840, 2160), (720, 1280)]
+    tracks = [Track(1, TrackKind.VIDEO, "vp9", *size) for size in sizes]
+    small, medium, large, upright = (cost(InitSegment(b"", "matroska", (track,))) for track in tracks)
+    assert small < medium < large and upright < medium
 
 
 def test_every_golden_file_belongs_to_a_recording() -> None:

@@ -10,6 +10,8 @@ from ingestd.monitor.history import History, Reading
 QUIET = Reading(
     viewers=0,
     publishers=0,
+    webrtc_viewers=None,
+    webrtc_publishers=None,
     states={},
     received=0,
     sent=0,

@@ -33,17 +33,18 @@ def test_each_loads_one_plugin_and_one_transport() -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_nothing_but_the_socket_is_open_and_that_takes_a_secret(role: Role) -> None:
+def test_nothing_but_two_sockets_is_open_and_those_take_a_secret(role: Role) -> None:
     found = lines(TERMS[role])
     assert {'api_secret = "sesame"', 'admin_key = "key"', "string_ids = true"} <= found
-    assert {'ws_unix = "run/api"', "wss = false", "admin_ws = false", "admin_wss = false"} <= found
-    assert not any("ws_port" in line or "ws_ip" in line for line in found)
+    assert {'admin_secret = "key"', 'ws_unix = "run/api"', "wss = false"} <= found
+    assert {"admin_ws = true", 'admin_ws_unix = "run/admin"', "admin_wss = false"} <= found
+    assert not any("ws_port" in line or "ws_ip" in line or "ws_interface" in line for line in found)
 
 
 @pytest.mark.parametrize("role", Role)
 def test_no_path_depends_on_how_long_that_of_the_data_is(role: Role) -> None:
     paths = [line for line in lines(TERMS[role]) if "_folder" in line or "ws_unix" in line]
-    assert len(paths) == 6 and not any('"/' in line for line in paths)
+    assert len(paths) == 7 and not any('"/' in line for line in paths)
 
 
 def test_where_others_reach_us_is_said_to_peers() -> None:

@@ -166,6 +166,17 @@ def test_who_finds_no_room_is_told_after_how_many_seconds_to_ask_again() -> None
     assert f"Try again in {refusal.retry_after} s." in refusal.message
 
 
+def test_what_is_beside_the_encoders_takes_what_is_left_and_no_more() -> None:
+    room = Room(10.0, "veryfast", 0.9)
+    left = 0.4 * cores()
+    assert room.beside(left)
+    assert not room.beside(10 * cores())
+    assert room.beside(left)  # what was refused has taken nothing
+    assert not room.beside(left)
+    room.limit(0)
+    assert room.beside(10 * cores())
+
+
 def test_load_is_measured_again_after_it_could_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = 3  # times
 

@@ -55,6 +55,13 @@ def test_a_row_has_a_cell_for_each_heading() -> None:
     }
 
 
+def test_of_the_viewers_it_is_said_how_many_come_by_webrtc() -> None:
+    column = HEADINGS.index("VIEWERS")
+    assert row(broadcast(peers={"viewers": 3, "publisher": None}))[column] == "14 (3 WebRTC)"
+    assert row(broadcast(viewers=None, peers={"viewers": 3, "publisher": None}))[column] == "(3 WebRTC)"
+    assert row(broadcast(peers=None))[column] == "14"
+
+
 def test_a_rendition_that_is_left_out_stands_in_parentheses() -> None:
     assert "(720p) 480p 360p" in row(broadcast(left_out=1))
 

@@ -45,6 +45,28 @@ def test_it_counts_as_long_as_it_asks() -> None:
     assert found.count("demo") == 0
 
 
+def test_who_comes_by_another_way_is_a_viewer_and_whoever_changes_over_is_one() -> None:
+    found = viewers()
+    for who in ("a x", "b x"):
+        found.take(line(who), 0.0)
+    found.others = {"demo": [b"b x", b"c x"], "news": [b"a x"]}
+    assert (found.count("demo"), found.count("news"), found.total()) == (3, 1, 4)
+    found.others = {"demo": [b"b x", b"b x"]}  # two behind one address, one of whom has HLS as well
+    assert found.count("demo") == 3
+    found.tick(10.1)
+    assert (found.count("demo"), found.traffic()["demo"].viewers) == (2, 0)
+
+
+def test_whoever_has_changed_over_is_known_again_after_midnight() -> None:
+    found = viewers()
+    found.others = {"demo": [b"a x"]}
+    found.take(line("a x"), DAY - 1)
+    found.tick(DAY)
+    assert found.count("demo") == 1
+    found.take(line("a x"), DAY + 1)
+    assert found.count("demo") == 1
+
+
 def test_channels_are_counted_apart_and_one_that_is_none_is_no_series() -> None:
     found = viewers()
     found.take(line(channel="demo"), 0.0)

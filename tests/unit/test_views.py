@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ingestd.broadcast.broadcast import Broadcast, Terms
 from ingestd.broadcast.epoch import Bounds, Epoch
 from ingestd.broadcast.generation import Works
 from ingestd.broadcast.lifecycle import State
+from ingestd.broadcast.peers import Link, Peers
+from ingestd.broadcast.story import Visit
 from ingestd.container.model import InitSegment, Track, TrackKind
 from ingestd.encoder.encoder import EncoderSettings
 from ingestd.encoder.ladder import Rendition
@@ -25,10 +29,11 @@ ROW = BroadcastRow("66112233aabbccdd", "demo", "A title", 1_700_000_000.5, resum
 RUNG = Rendition("720p", 1280, 720, 30, 2_500_000, 96_000)
 
 
-def view(root: Path, change: Callable[[Broadcast], None]) -> dict[str, Any]:
+def view(root: Path, change: Callable[[Broadcast], None], **more: Any) -> dict[str, Any]:
     """A broadcast that has just begun, with something changed, as the API shows it."""
     works = Works(EncoderSettings("ffmpeg", root), "rtmp://127.0.0.1/live", 1.0, 30, "veryfast", 0.1, 15.0)
-    terms = Terms(works, Bounds(1, 1), root, 60.0, 60.0, 8, 0.0, lambda _: (RUNG,))
+    terms = Terms(works, Bounds(1, 1), root, 60.0, 60.0, 8, 0.0, lambda _: (RUNG,), **more)
+    root.mkdir(exist_ok=True)
 
     async def show() -> dict[str, Any]:
         one = Broadcast(ROW, terms, Journal.create(root, ROW), lambda _: None)
@@ -58,7 +63,10 @@ def test_a_broadcast_that_has_just_begun(tmp_path: Path) -> None:
         "hls_broadcast": None,
         "poster": None,
         "whep": None,
+        "rtmp": None,
         "source": None,
+        "sources": [],
+        "peers": None,
         "renditions": [],
         "left_out": 0,
         "encoder": None,
@@ -122,6 +130,71 @@ def test_of_one_that_is_over_only_the_most_is_told(tmp_path: Path) -> None:
 
     found = view(tmp_path, change)
     assert (found["viewers"], found["viewers_peak"]) == (None, 3)
+
+
+def test_who_publishes_is_told_without_an_address(tmp_path: Path) -> None:
+    def change(one: Broadcast) -> None:
+        one.reception.source = InitSegment(b"", "mp4", (VIDEO, AUDIO))
+        one.story.visits.append(Visit(1_700_000_000.0, "rtmp", "192.0.2.7", until=1_700_000_001.0))
+        one.story.visits.append(Visit(1_700_000_002.0, "websocket", "192.0.2.7"))
+
+    assert view(tmp_path, change)["sources"] == [
+        {
+            "kind": "websocket",
+            "since": "2023-11-14T22:13:22.000Z",
+            "video": {"codec": "vp8", "width": 1280, "height": 720},
+            "audio": {"codec": "opus", "channels": 2, "sample_rate": 48000},
+        }
+    ]
+
+
+@pytest.mark.parametrize("gone", ["until", "away", "over"])
+def test_who_has_gone_is_no_source(tmp_path: Path, gone: str) -> None:
+    def change(one: Broadcast) -> None:
+        one.story.visits.append(Visit(1_700_000_002.0, "whip", until=1.0 if gone == "until" else None))
+        one.connected(Peers(3, Link("sending", "host")))
+        one.publisher_present = gone != "away"
+        if gone == "over":
+            one.state = State.ENDED
+
+    found = view(tmp_path, change, whep=True)
+    assert found["sources"] == []
+    assert found["peers"] == (None if gone == "over" else {"viewers": 3, "publisher": None})
+
+
+def test_peers_are_told_where_there_is_webrtc(tmp_path: Path) -> None:
+    def change(way: str) -> Callable[[Broadcast], None]:
+        def to(one: Broadcast) -> None:
+            one.story.visits.append(Visit(1_700_000_002.0, way))
+            one.connected(Peers(3, Link("silent", "")))
+
+        return to
+
+    by_whip = {"viewers": 3, "publisher": {"state": "silent", "way": None}}
+    assert view(tmp_path / "1", change("whip"), whep=True)["peers"] == by_whip
+    assert view(tmp_path / "2", change("rtmp"), whep=True)["peers"] == {"viewers": 3, "publisher": None}
+    assert view(tmp_path / "3", change("whip"))["peers"] is None
+
+
+def test_news_of_peers_come_when_they_change(tmp_path: Path) -> None:
+    told: list[Broadcast] = []
+
+    def change(one: Broadcast) -> None:
+        one._report = told.append
+        for viewers in (0, 2, 2, 1):
+            one.connected(Peers(viewers))
+
+    view(tmp_path, change)
+    assert len(told) == 2
+
+
+def test_where_encoders_publish_is_told_while_it_is_open(tmp_path: Path) -> None:
+    def end(one: Broadcast) -> None:
+        one.state = State.ENDED
+
+    rtmp = {"host": None, "port": 1935, "tls_port": None, "local": False}
+    assert view(tmp_path / "1", lambda _: None, rtmp=rtmp)["rtmp"] == rtmp
+    assert view(tmp_path / "2", end, rtmp=rtmp)["rtmp"] is None
 
 
 def test_news_of_viewers_come_when_their_number_changes(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from ingestd.ingest.origin import Origin, Origins
 from ingestd.web import hardening
@@ -34,6 +37,35 @@ def test_every_answer_has_the_headers(method: str, path: str, status: int, world
     assert "strict-transport-security" not in answer.headers
     tls = world.make_app(world.make_context(tls=True))
     assert "max-age" in world.ask("anonymous", method, path, app=tls).headers["strict-transport-security"]
+
+
+def test_whatever_webrtc_s_addresses_answer_a_page_of_another_site_may_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardening, "BODY_SECONDS", 0.1)
+
+    async def answer(_: Request) -> Response:
+        return Response(status_code=201)
+
+    async def silence() -> AsyncIterator[bytes]:
+        await asyncio.sleep(60)
+        yield b""
+
+    async def ask(method: str, path: str, content: Any = None) -> httpx.Response:
+        routes = [Route(f"/{way}/{{channel}}", answer, methods=["POST"]) for way in ("whip", "whep", "other")]
+        app = hardening.hardened(Starlette(routes=routes), [], tls=False)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}") as client:
+            return await client.request(method, path, content=content)
+
+    for way in ("whip", "whep"):
+        asked: list[tuple[int, str, Any]] = [(201, "POST", b""), (413, "POST", bytes(70_000))]
+        for status, method, content in [*asked, (405, "GET", None), (408, "POST", silence())]:
+            found = world.do(ask(method, f"/{way}/demo", content))
+            assert found.status_code == status
+            assert found.headers["access-control-allow-origin"] == "*"
+            assert "Retry-After" in found.headers["access-control-expose-headers"]
+        assert "access-control-allow-origin" in world.do(ask("GET", f"/{way}/")).headers
+    assert "access-control-allow-origin" not in world.do(ask("POST", "/other/demo")).headers
 
 
 def test_a_mistake_of_ours_has_them_too_and_says_nothing(

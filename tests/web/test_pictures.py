@@ -72,6 +72,19 @@ def test_a_photograph_becomes_small_and_says_nothing_but_what_it_shows(world: Wo
     )
 
 
+def test_whoever_only_asks_whether_it_is_there_is_answered_alike(world: World) -> None:
+    channel, private = world.channel(), world.channel(private=True)
+    for one in (channel, private):
+        assert world.ask("anonymous", "HEAD", f"/channels/{one.name}/picture").status_code in (401, 404)
+        put(world, one, photograph())
+    path = f"/channels/{channel.name}/picture"
+    both = [world.ask("anonymous", method, path) for method in ("HEAD", "GET")]
+    assert [one.status_code for one in both] == [200, 200]
+    for name in ("content-type", "content-length", "cache-control"):
+        assert both[0].headers[name] == both[1].headers[name]
+    assert world.ask("anonymous", "HEAD", f"/channels/{private.name}/picture").status_code == 401
+
+
 def test_one_taken_upright_stands_upright(world: World) -> None:
     channel = world.channel()
     image = shown(world, put(world, channel, photograph(400, 300, x0112=6)).json()["picture"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -18,8 +19,9 @@ import structlog
 
 from ingestd.processes import end_orphans
 from ingestd.settings import load
-from ingestd.webrtc.gateway import Away, Event, Handle, JanusError
+from ingestd.webrtc.gateway import Away, Event, Handle, JanusError, connected
 from ingestd.webrtc.janus_config import Role
+from ingestd.webrtc.messages import parse
 from ingestd.webrtc.webrtc import WebRtc, directory
 from tests.support.network import ADDRESS, INTERFACE
 from tests.webrtc.offers import OPUS
@@ -330,5 +332,27 @@ def test_events_of_a_peer_connection_are_heard(tmp_path: Path) -> None:
             await handle.request(join, {"type": "offer", "sdp": OPUS})
             await handle.request({"request": "destroy", "room": "a"})
             await until(lambda: any(event.kind == "hangup" for event in heard))
+
+    told(story())
+
+
+def test_it_tells_of_its_peers_to_whoever_has_its_secret_and_is_let_into_its_folder(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with running(tmp_path) as webrtc:
+            await publish(webrtc, "room")
+            janus, meter = webrtc.processes[Role.IN], webrtc.meters[Role.IN]
+            (asked,) = webrtc.publishing.numbers()
+            async with connected(janus.admin_socket, 30, "janus-admin-protocol") as connection:
+                for secret, kind in ((janus.admin_key, "success"), ("guessed", "error"), ("", "error")):
+                    request = {"janus": "handle_info", "session_id": asked[0], "handle_id": asked[1]}
+                    await connection.send(json.dumps({**request, "transaction": "1", "admin_secret": secret}))
+                    answer = parse(await connection.recv())
+                    assert answer and answer.kind == kind
+                    assert ("webrtc" in answer.data.get("info", {})) is (kind == "success")
+            await meter.measure()
+            assert meter.peers == {}  # it has an answer, and never came
+            assert janus.admin_socket.parent.stat().st_mode & 0o777 == 0o700
+            open_ports = [one for one in psutil.Process(janus.pid).net_connections("tcp") if not one.raddr]
+            assert open_ports == []
 
     told(story())

@@ -162,9 +162,45 @@ class EncoderView(Answer):
     fps: float | None
 
 
+class Rtmp(Answer):
+    """Where encoders such as OBS publish to: ``rtmp://HOST:port/live``, ``rtmps://HOST:tls_port/live``.
+
+    ``host`` null: the one by which you reached this; ``tls_port`` null: there is no RTMPS; ``local``:
+    what comes without TLS is taken from the server's own machine only.
+    """
+
+    host: str | None
+    port: int
+    tls_port: int | None
+    local: bool
+
+
+class SourceView(SourceTracks):
+    """Who publishes: by which way, ``since`` when, and what; null: it has no such track, or none has come."""
+
+    kind: Literal["websocket", "rtmp", "whip"]
+    since: When
+
+
+class LinkView(Answer):
+    """``silent``: its media have ceased to come. ``way``: the type of the ICE candidate by which it is
+    reached; null: not known yet."""
+
+    state: Literal["connecting", "sending", "silent"]
+    way: Literal["host", "srflx", "prflx", "relay"] | None
+
+
+class PeersView(Answer):
+    """Viewers of the channel that are connected by WebRTC, and its publisher; null: not by WebRTC."""
+
+    viewers: int
+    publisher: LinkView | None
+
+
 class BroadcastView(Answer):
-    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address, ``whep`` one of this server;
-    times in seconds.
+    """``hls``, ``hls_broadcast`` and ``poster`` are paths below nginx's address, ``whep`` one of this server,
+    by which it is watched; by ``rtmp`` it is published alone. Times in seconds. ``sources``: who publishes
+    now; ``peers``: who is connected by WebRTC, null: there is none here, or it is over.
 
     ``left_out`` is the number of renditions, from the top, that are not encoded at present. ``viewers``
     are those of the channel now, ``viewers_peak`` the most at one time; null: they are not counted.
@@ -185,7 +221,10 @@ class BroadcastView(Answer):
     hls_broadcast: str | None
     poster: str | None
     whep: str | None
+    rtmp: Rtmp | None
     source: SourceTracks | None
+    sources: list[SourceView]
+    peers: PeersView | None
     renditions: list[RenditionView]
     left_out: int
     encoder: EncoderView | None
@@ -248,19 +287,6 @@ class GenerationList(Answer):
 
 
 # What is sent to a channel
-
-
-class Rtmp(Answer):
-    """Where encoders such as OBS publish to: ``rtmp://HOST:port/live``, ``rtmps://HOST:tls_port/live``.
-
-    ``host`` null: the one by which you reached this; ``tls_port`` null: there is no RTMPS; ``local``:
-    what comes without TLS is taken from the server's own machine only.
-    """
-
-    host: str | None
-    port: int
-    tls_port: int | None
-    local: bool
 
 
 class Source(Answer):

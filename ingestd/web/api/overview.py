@@ -31,8 +31,9 @@ class OverviewView(Answer):
 
     Bandwidth: bits a second from publishers and to viewers. ``cpu``, ``memory`` and ``disk``: the share
     in use (0…1). ``lag``: the most seconds that a broadcast has received and not yet in its playlist.
-    ``restarts``: encoders that were replaced since the measurement before. ``broadcasts``: open ones, by
-    state.
+    ``webrtc_viewers`` and ``webrtc_publishers`` are those of them that are connected by WebRTC, null where
+    that is off. ``restarts``: encoders that were replaced since the measurement before. ``broadcasts``: open
+    ones, by state.
     """
 
     newest: int | None
@@ -40,6 +41,8 @@ class OverviewView(Answer):
     seconds_ago: float | None
     viewers: list[int | None]
     publishers: list[int | None]
+    webrtc_viewers: list[int | None]
+    webrtc_publishers: list[int | None]
     bandwidth_in: list[float | None]
     bandwidth_out: list[float | None]
     cpu: list[float | None]

@@ -73,8 +73,8 @@ export class Hour {
 
 /** @param {Overview} answer @returns {Map<string, Column>} */
 function listsOf(answer) {
-  const { viewers, publishers, bandwidth_in, bandwidth_out, cpu, memory, disk, lag, restarts } = answer;
-  const figures = Object.entries({ viewers, publishers, bandwidth_in, bandwidth_out, cpu, memory, disk, lag, restarts });
+  const { viewers, publishers, webrtc_viewers, webrtc_publishers, bandwidth_in, bandwidth_out, cpu, memory, disk, lag, restarts } = answer;
+  const figures = Object.entries({ viewers, publishers, webrtc_viewers, webrtc_publishers, bandwidth_in, bandwidth_out, cpu, memory, disk, lag, restarts });
   return new Map([...figures, ...STATES.map((state) => /** @type {[string, Column]} */ ([state, answer.broadcasts[state] ?? viewers.map(() => 0)]))]);
 }
 

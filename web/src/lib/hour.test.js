@@ -9,7 +9,7 @@ function answer(newest, viewers) {
   const none = viewers.map(() => null);
   const zero = viewers.map(() => 0);
   const machine = { cores: 2, memory_bytes: 2, memory_available_bytes: 1, disk_bytes: 2, disk_free_bytes: 1 };
-  const figures = { publishers: zero, bandwidth_in: none, bandwidth_out: none, cpu: none, memory: zero, disk: zero, lag: zero, restarts: zero };
+  const figures = { publishers: zero, webrtc_viewers: none, webrtc_publishers: none, bandwidth_in: none, bandwidth_out: none, cpu: none, memory: zero, disk: zero, lag: zero, restarts: zero };
   return { newest, step: 5, seconds_ago: newest === null ? null : 1, viewers, ...figures, broadcasts: { live: viewers, stalled: zero }, machine };
 }
 

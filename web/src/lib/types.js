@@ -25,6 +25,8 @@
  * @property {number} media_time seconds that stand in the playlist
  * @property {string | null} hls the playlist, once there is something to play
  * @property {string | null} [whep] where it can be watched by WebRTC; null: nowhere
+ * @property {{ viewers: number, publisher: { state: string, way: string | null } | null } | null} [peers] who is connected by WebRTC; null: there is none
+ * @property {{ kind: string, since: string }[]} [sources] who publishes now
  * @property {string | null} poster
  * @property {{ video: { codec: string, width: number, height: number } | null, audio: { codec: string, channels: number, sample_rate: number } | null } | null} source
  * @property {Rendition[]} renditions
@@ -132,6 +134,8 @@
  * @property {number | null} seconds_ago the age of the newest
  * @property {Column} viewers
  * @property {Column} publishers
+ * @property {Column} webrtc_viewers those of them that are connected by WebRTC
+ * @property {Column} webrtc_publishers
  * @property {Column} bandwidth_in bits per second
  * @property {Column} bandwidth_out bits per second
  * @property {Column} cpu the share in use, as are memory and disk

@@ -44,6 +44,11 @@ export function titleOf(broadcast) {
   return broadcast.title || `Live on ${broadcast.channel}`;
 }
 
+/** How many of them by WebRTC; empty when nobody does. @param {{ peers?: { viewers: number } | null }} broadcast */
+export function peerWords({ peers }) {
+  return peers?.viewers ? `${peers.viewers} by WebRTC` : "";
+}
+
 /** How many watch; empty when nobody does, or nobody counts. @param {{ viewers: number | null }} broadcast */
 export function watchingWords({ viewers }) {
   return viewers ? `${viewers} watching` : "";

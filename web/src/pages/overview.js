@@ -8,7 +8,7 @@ import { Hour, SPAN } from "../lib/hour.js";
 import { ago } from "../lib/labels.js";
 import { count, orNothing, rate, seconds, share } from "../lib/measure.js";
 import { diagnosisPlace, watchPlace } from "../lib/places.js";
-import { describe, isOver, titleOf, watchingWords } from "../lib/words.js";
+import { describe, isOver, peerWords, titleOf, watchingWords } from "../lib/words.js";
 import { begin, keepFresh } from "./manage.js";
 
 /** @typedef {import("../lib/types.js").Broadcast} Broadcast */
@@ -26,7 +26,7 @@ const SHARED = { span: SPAN, briefest: 600, every: 60, sync: "hour" };
 
 /** Each graph, and the columns that it shows. @type {[import("../lib/graph.js").Shape, (hour: Hour) => import("../lib/types.js").Column[]][]} */
 const GRAPHS = [
-  [{ ...SHARED, title: "Viewers", series: [{ label: "Watching by HLS", colour: 1 }], words: count, least: 4 }, (hour) => [hour.of("viewers")]],
+  [{ ...SHARED, title: "Viewers", series: [{ label: "Watching", colour: 1 }, { label: "By WebRTC", colour: 2 }], words: count, least: 4 }, (hour) => [hour.of("viewers"), hour.of("webrtc_viewers")]],
   [
     { ...SHARED, title: "Broadcasts", series: [{ label: "Live", colour: 1 }, { label: "In trouble", colour: 2 }, { label: "Starting, ending", colour: 3 }, { label: "Publishers", colour: 4 }], words: count, least: 4 },
     (hour) => [hour.of("live"), hour.sum(TROUBLED), hour.sum(["starting", "ending"]), hour.of("publishers")],
@@ -83,6 +83,8 @@ function renderNow({ cores, memory_bytes, memory_available_bytes, disk_bytes, di
     ["In trouble", count(troubled), (troubled ?? 0) > 0],
     ["Viewers", count(hour.last("viewers")), false],
     ["Publishers", count(hour.last("publishers")), false],
+    ...byWebRtc("viewers", hour.last("webrtc_viewers")),
+    ...byWebRtc("publishers", hour.last("webrtc_publishers")),
     ["From publishers", rate(hour.last("bandwidth_in")), false],
     ["To viewers", rate(hour.last("bandwidth_out")), false],
     ["Worst lag", seconds(lag), (lag ?? 0) > 10],
@@ -92,6 +94,11 @@ function renderNow({ cores, memory_bytes, memory_available_bytes, disk_bytes, di
   ];
   const made = tiles.map(([name, words, bad]) => element("div", bad ? { class: "alarming" } : {}, element("dt", {}, name), element("dd", {}, words)));
   byId("now", HTMLElement).replaceChildren(...made);
+}
+
+/** A tile of those by WebRTC, unless that is off. @param {string} what @param {number | null} many @returns {[string, string, boolean][]} */
+function byWebRtc(what, many) {
+  return many === null ? [] : [[`WebRTC ${what}`, count(many), false]];
 }
 
 /** Of a disk that cannot be read nobody knows, which is alarming too. @param {number | null} free @param {number | null} all */
@@ -143,7 +150,7 @@ function fillCard(card, broadcast) {
   setAttribute(state, "class", `tag state ${isLive ? "live" : troubled ? "bad" : ""}`);
   setText(inside(card, ".name", HTMLElement), titleOf(broadcast));
   const since = `for ${span(secondsSince(broadcast.started_at, Date.now()))}`;
-  setText(inside(card, ".about", HTMLElement), [broadcast.channel, since, watchingWords(broadcast)].filter(Boolean).join(" · "));
+  setText(inside(card, ".about", HTMLElement), [broadcast.channel, since, watchingWords(broadcast), peerWords(broadcast)].filter(Boolean).join(" · "));
   setText(inside(card, ".figures-now", HTMLElement), figures(broadcast));
   if (broadcast.poster !== null) setAttribute(inside(card, "img", HTMLImageElement), "src", broadcast.poster);
 }
