@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import structlog
+from starlette.routing import Route
 
 from ingestd.accounts.accounts import Accounts
 from ingestd.accounts.failures import Failures
@@ -17,8 +18,11 @@ from ingestd.ingest.rtmp import Rtmp
 from ingestd.ingest.websocket import Door
 from ingestd.ingest.whip import Whip
 from ingestd.settings import Settings
+from ingestd.settings.webrtc import bounds
+from ingestd.watch.loopback import Loopback
 from ingestd.watch.stage import Stages
 from ingestd.web.api.context import ApiContext
+from ingestd.web.diagnose import Diagnose
 from ingestd.web.whep import Whep
 from ingestd.webrtc.ice import IceServers
 from ingestd.webrtc.webrtc import WebRtc
@@ -74,11 +78,29 @@ def whep(
     sfu: WebRtc,
     publishers: Whip,
     encoder: EncoderSettings,
-) -> Whep:
-    """``stack`` ends what viewers are sent."""
+) -> list[Route]:
+    """Of viewers, and of those who check whether they could be some; ``stack`` ends what they are sent."""
     stages = Stages(context.broadcasts, sfu, publishers.room, encoder)
     stack.push_async_callback(stages.close)
-    return Whep(context, stages, ice_servers(settings))
+    loops = diagnose(stack, settings, context, sfu, publishers, stages)
+    return [*Whep(context, stages, ice_servers(settings)).routes(), *loops.routes()]
+
+
+def diagnose(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    context: ApiContext,
+    sfu: WebRtc,
+    publishers: Whip,
+    stages: Stages,
+) -> Diagnose:
+    """``stack`` ends what is under way."""
+    mine = settings.webrtc
+    first, last = bounds(mine.publish_ports)
+    loops = Loopback(sfu, stages.lend, lambda: 2 * len(publishers) > last - first)
+    stack.push_async_callback(loops.close)
+    ports = {"publish": mine.publish_ports, "watch": mine.watch_ports}
+    return Diagnose(context, loops, ice_servers(settings), sfu.off, ports)
 
 
 def ice_servers(settings: Settings) -> IceServers:

@@ -102,6 +102,18 @@ class Stages:
         """Everybody is sent away."""
         await self._tasks.close()
 
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """A place for somebody who is no viewer, while more than half of all are free. Raises
+        :class:`Refused`."""
+        if 2 * self._places >= self._webrtc.max_viewers:
+            raise Refused(_FULL)
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
+
     async def watch(self, channel: str, offer: Offer, still: Still) -> Session:
         """A viewer of what is on. Raises :class:`Refused` and BadSdp."""
         if self._templates is None:
