@@ -170,7 +170,7 @@ export function loopback(servers, connected, played) {
     ...(codec ? [codec] : []),
     `${(loss * 100).toFixed(1).replace(/\.0$/, "")} % of packets lost`,
     ...(seconds === undefined ? [] : [`first picture after ${milliseconds(seconds)}`]),
-    ...way(connected),
+    ...way(connected).slice(0, 1),
   ];
   if (loss > LOSSY || (delay ?? 0) > LATE_SECONDS) return { light: "care", words: "The picture comes back, but not well.", advice: "Come nearer to the Wi-Fi, use a cable, or another network.", measured };
   return { light: "good", words: "The picture that this page sends comes back.", measured };

@@ -91,11 +91,14 @@ async function run(wanted) {
   for (const button of buttons) button.disabled = true;
   show(byId("report-part", HTMLElement), false);
   found.clear();
-  for (const row of rows) fill(row, verdicts.untested(wanted.includes(nameOf(row)) ? "" : "Left out."));
+  // each appears when it is its turn, below the last: nothing moves that is being read
+  for (const row of rows) show(row, !wanted.includes(nameOf(row)));
+  for (const row of rows) fill(row, verdicts.untested("Left out."));
   let count = 0;
   for (const row of rows.filter((one) => wanted.includes(nameOf(one)))) {
     const name = nameOf(row);
     say(`Checking ${titleOf(row)}, ${++count} of ${wanted.length}…`);
+    show(row, true);
     fill(row, { light: "wait", words: DEVICES.includes(name) ? "Allow it, if the browser asks." : "", measured: [] });
     const verdict = await /** @type {() => Promise<Verdict>} */ (checks[name])().catch(failed);
     found.set(name, verdict);
@@ -199,4 +202,7 @@ function titleOf(row) {
 const all = rows.map(nameOf);
 byId("everything", HTMLButtonElement).addEventListener("click", () => void run(all));
 byId("copy", HTMLButtonElement).addEventListener("click", () => void copy());
-byId("connection", HTMLButtonElement).addEventListener("click", () => void run(all.filter((name) => !DEVICES.includes(name))));
+const connection = () => void run(all.filter((name) => !DEVICES.includes(name)));
+byId("connection", HTMLButtonElement).addEventListener("click", connection);
+// of a link on a page where something goes wrong; the camera is asked for only by who presses
+if (new URLSearchParams(location.search).get("check") === "connection") connection();
