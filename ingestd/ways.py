@@ -97,7 +97,7 @@ def diagnose(
     """``stack`` ends what is under way."""
     mine = settings.webrtc
     first, last = bounds(mine.publish_ports)
-    loops = Loopback(sfu, stages.lend, lambda: 2 * len(publishers) > last - first)
+    loops = Loopback(sfu, stages.lend, lambda: 2 * (len(publishers) + 1) > last - first + 1)
     stack.push_async_callback(loops.close)
     ports = {"publish": mine.publish_ports, "watch": mine.watch_ports}
     return Diagnose(context, loops, ice_servers(settings), sfu.off, ports)

@@ -104,9 +104,8 @@ class Stages:
 
     @contextmanager
     def lend(self) -> Iterator[None]:
-        """A place for somebody who is no viewer, while more than half of all are free. Raises
-        :class:`Refused`."""
-        if 2 * self._places >= self._webrtc.max_viewers:
+        """A place for somebody who is no viewer, if half of all stay free. Raises :class:`Refused`."""
+        if 2 * (self._places + 1) > self._webrtc.max_viewers:
             raise Refused(_FULL)
         self._places += 1
         try:
