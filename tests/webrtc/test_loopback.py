@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -99,7 +100,7 @@ def test_one_for_an_address_and_a_few_in_all(server: Server) -> None:
     assert int(mine.headers["retry-after"]) > 0 and int(full.headers["retry-after"]) > 0
     assert plays(server, begun[0]).status_code == 201
     for made in begun:  # nobody takes leave
-        wait_for("its end", lambda made=made: ends_by_itself(server, made))
+        wait_for("its end", partial(ends_by_itself, server, made))
     another = asks(server, "whip", address="192.0.2.15")
     assert another.status_code == 201
     assert ends(server, another) == 200
@@ -111,7 +112,7 @@ def ends_by_itself(server: Server, made: httpx.Response) -> bool:
 
 
 def test_it_takes_no_place_that_publishers_and_viewers_need(network: None) -> None:
-    ports = {"webrtc_publish_ports": "20000-20003", "webrtc_max_viewers": 3}
+    ports: dict[str, Any] = {"webrtc_publish_ports": "20000-20003", "webrtc_max_viewers": 3}
     with running(channels=2, webrtc_enabled=True, **ports, **SMALL) as server:
         with publishing(server):
             server.wait_for("something to watch", lambda one: bool(one["whep"]))
