@@ -17,6 +17,8 @@ from tests.support.server import Server, running
 from tests.support.turn import BY_TCP, BY_UDP, RELAYS, coturn
 from tests.system.conftest import SMALL
 
+pytestmark = pytest.mark.timeout(300)  # the page itself waits for what does not come
+
 SECRET = "0123456789abcdef-shared-with-coturn"
 ALL = ("camera", "microphone", "socket", "upload", "stun", "turn", "udp", "loopback")
 DEVICES = ("camera", "microphone")
