@@ -1,4 +1,5 @@
-# ingestd with FFmpeg: `ingestd serve`, beside the nginx of nginx-rtmp/Dockerfile. compose.yaml runs both.
+# ingestd with FFmpeg and Janus: `ingestd serve`, beside the nginx of nginx-rtmp/Dockerfile. compose.yaml runs both.
+# Another target, `turn`: coturn.
 #
 #   EXTRAS    what else is installed: otel (traces)
 #   REVISION  and with it CREATED and SOURCE, for whoever hands the image on: what it was made of, when, from where
@@ -6,6 +7,7 @@
 ARG DEBIAN=docker.io/library/debian:bookworm-slim
 ARG NODE=docker.io/library/node:22-bookworm-slim
 ARG REVISION=
+ARG VERSION=0.1.0
 
 FROM ${NODE} AS pages
 WORKDIR /web
@@ -29,6 +31,30 @@ RUN /opt/ingestd/bin/pip install -q --no-cache-dir --disable-pip-version-check -
     && /opt/ingestd/bin/pip uninstall -q -y setuptools pip
 COPY --from=pages /web/dist /opt/ingestd/share/ingestd/web/dist
 
+FROM ${DEBIAN} AS turn
+# telnet is for a console of coturn's that is closed.
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends coturn tini >/dev/null \
+    && dpkg --purge --force-depends inetutils-telnet telnet >/dev/null \
+    && rm -rf /etc/turnserver.conf /var/lib/turn /var/lib/apt/lists/* /var/cache/* /var/log/* \
+        /usr/share/doc /usr/share/man /usr/include/turn /usr/lib/libturnclient.a
+ARG DEBIAN
+ARG VERSION
+LABEL org.opencontainers.image.title="coturn for ingestd" \
+    org.opencontainers.image.description="coturn, which leads to ingestd whom no UDP reaches" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.base.name="${DEBIAN}"
+USER 10001:10001
+WORKDIR /
+EXPOSE 3478 3478/udp
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=5s --start-period=1m --retries=3 CMD ["turnutils_stunclient", "127.0.0.1"]
+# The secret is shared with ingestd: it has a file of its own, and stands in no command line.
+ENTRYPOINT ["tini", "--", "bash", "-euc", "umask 077; secret=$(</run/secrets/turn_secret); : \"${secret:?is empty}\"; \
+{ cat /etc/turnserver.conf; echo \"static-auth-secret=$secret\"; } >/tmp/turnserver.conf; \
+exec turnserver -c /tmp/turnserver.conf \"$@\"", "turn"]
+
 FROM ${DEBIAN} AS image
 # Debian's FFmpeg brings along what draws windows, which no server has: a third of the image.
 RUN apt-get update -qq \
@@ -42,7 +68,7 @@ RUN useradd --uid 10001 --user-group --home-dir /var/lib/ingestd --shell /usr/sb
 COPY --from=program /opt/ingestd /opt/ingestd
 
 ARG DEBIAN
-ARG VERSION=0.1.0
+ARG VERSION
 LABEL org.opencontainers.image.title="ingestd" \
     org.opencontainers.image.description="Live-streaming origin in which the browser is a first-class encoder" \
     org.opencontainers.image.licenses="MIT" \

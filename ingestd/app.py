@@ -245,7 +245,7 @@ class Daemon:
             lacking=health.reasons,
             monitor=monitor,
         )
-        whep = ways.whep(stack, settings, context, webrtc, whip, relays.ffmpeg).routes()
+        whep = ways.whep(stack, settings, context, webrtc, whip, relays.ffmpeg)
         site = Site(
             api=context,
             ingest=ingest,

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import structlog
+from starlette.routing import Route
 
 from ingestd.accounts.accounts import Accounts
 from ingestd.accounts.failures import Failures
@@ -18,8 +19,11 @@ from ingestd.ingest.websocket import Door
 from ingestd.ingest.whip import Whip
 from ingestd.monitor.webrtc import WebRtcPeers
 from ingestd.settings import Settings
+from ingestd.settings.webrtc import bounds
+from ingestd.watch.loopback import Loopback
 from ingestd.watch.stage import Stages
 from ingestd.web.api.context import ApiContext
+from ingestd.web.diagnose import Diagnose
 from ingestd.web.whep import Whep
 from ingestd.webrtc.ice import IceServers
 from ingestd.webrtc.webrtc import WebRtc
@@ -75,12 +79,30 @@ def whep(
     sfu: WebRtc,
     publishers: Whip,
     encoder: EncoderSettings,
-) -> Whep:
-    """``stack`` ends what viewers are sent."""
+) -> list[Route]:
+    """Of viewers, and of those who check whether they could be some; ``stack`` ends what they are sent."""
     stages = Stages(context.broadcasts, sfu, publishers.room, encoder)
     stack.push_async_callback(stages.close)
     context.monitor.follow(WebRtcPeers(sfu, publishers, stages), context.broadcasts)
-    return Whep(context, stages, ice_servers(settings))
+    loops = diagnose(stack, settings, context, sfu, publishers, stages)
+    return [*Whep(context, stages, ice_servers(settings)).routes(), *loops.routes()]
+
+
+def diagnose(
+    stack: contextlib.AsyncExitStack,
+    settings: Settings,
+    context: ApiContext,
+    sfu: WebRtc,
+    publishers: Whip,
+    stages: Stages,
+) -> Diagnose:
+    """``stack`` ends what is under way."""
+    mine = settings.webrtc
+    first, last = bounds(mine.publish_ports)
+    loops = Loopback(sfu, stages.lend, lambda: 2 * (len(publishers) + 1) > last - first + 1)
+    stack.push_async_callback(loops.close)
+    ports = {"publish": mine.publish_ports, "watch": mine.watch_ports}
+    return Diagnose(context, loops, ice_servers(settings), sfu.off, ports)
 
 
 def ice_servers(settings: Settings) -> IceServers:

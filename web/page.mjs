@@ -94,4 +94,4 @@ function header(/** @type {string} */ here) {
 }
 
 const FOOTER = `
-  <footer class="site">Served by <strong>ingestd</strong>, a self-hosted live-streaming origin.</footer>`;
+  <footer class="site">Served by <strong>ingestd</strong>, a self-hosted live-streaming origin. <a href="/diagnose">Check browser and connection</a></footer>`;

@@ -117,4 +117,5 @@ class PlainSession:
 
 
 def too_large(limit: int) -> Refusal:
-    return Refusal(Code.TOO_LARGE, f"A message is larger than {limit // 2**20} MiB. Send smaller pieces.")
+    size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 1024} KiB"
+    return Refusal(Code.TOO_LARGE, f"A message is larger than {size}. Send smaller pieces.")

@@ -6,8 +6,10 @@ from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from ingestd.ingest.echo import LARGEST, PROTOCOL
 from ingestd.ingest.session import too_large
 
 _TOO_BIG = 1009  # what websockets says of a message above its limit (RFC 6455 §7.4.1)
@@ -32,6 +34,12 @@ class IngestTransport(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self.conn = _Protocol(max_size=self.config.ws_max_size, logger=self.logger)
         self._give_up_at = 0.0
+
+    def handle_connect(self, event: Request) -> None:
+        """Whoever is not asked who they are gets no room to fill."""
+        if any(PROTOCOL in line for line in event.headers.get_all("Sec-WebSocket-Protocol")):
+            self.conn.max_message_size = LARGEST
+        super().handle_connect(event)
 
     def handle_ping(self) -> None:
         """Answer, unless the client asks and asks and does not read: pongs know no backpressure."""

@@ -80,6 +80,8 @@ EVENTS: dict[str, Event] = {
     "not_forwarded": _event("Janus does not hand on a publisher's media.", "reason"),
     "whep_begins": _event("Somebody watches a channel by WebRTC."),
     "whep_ends": _event("Nobody watches a channel by WebRTC any more."),
+    "loopback_begins": _event("A browser sends a picture to get it back (/diagnose).", "address"),
+    "loopback_ends": _event("It had it back, or not; the time is over, or it took leave.", "played"),
     "webrtc_off": _event("There is no WebRTC, and why.", "reason"),
     # Encoders and what they make
     "encoder_started": _event("A generation begins at this media time.", "pid epoch origin"),

@@ -118,6 +118,17 @@ class Stages:
         """Everybody is sent away."""
         await self._tasks.close()
 
+    @contextmanager
+    def lend(self) -> Iterator[None]:
+        """A place for somebody who is no viewer, if half of all stay free. Raises :class:`Refused`."""
+        if 2 * (self._places + 1) > self._webrtc.max_viewers:
+            raise Refused(_FULL)
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
+
     async def watch(self, channel: str, offer: Offer, still: Still, who: bytes) -> Session:
         """A viewer of what is on. Raises :class:`Refused` and BadSdp."""
         if self._templates is None:

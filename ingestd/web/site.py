@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
 
 from ingestd.errors import Refusal
+from ingestd.ingest.echo import Echo, asked
 from ingestd.ingest.websocket import Ingest
 from ingestd.metrics.exposition import Exposition
 from ingestd.web.api import ROOT, ApiContext, api
@@ -35,6 +37,7 @@ _PAGES = {
     "/broadcast": "broadcast.html",
     "/watch/{channel}": "watch.html",
     "/embed/{channel}": _EMBED,
+    "/diagnose": "diagnose.html",
     "/sign-in": "sign-in.html",
     "/account": "account.html",
     "/channels": "channels.html",
@@ -65,11 +68,12 @@ class Site:
     internal: Sequence[BaseRoute] = ()
     webrtc: Sequence[BaseRoute] = ()
     access_log: bool = False
+    echo: Echo = field(default_factory=Echo)
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
         routes: list[BaseRoute] = [
-            WebSocketRoute("/ws", self.ingest.serve),
+            WebSocketRoute("/ws", self.socket),
             Mount(ROOT, api(self.api)),
             *self.internal,
             *self.webrtc,
@@ -84,6 +88,13 @@ class Site:
         handlers: dict[Any, Any] = {HTTPException: http_error, 500: mistake}
         site = Starlette(routes=routes, exception_handlers=handlers)
         return hardened(site, self.trusted_proxies, tls=self.api.tls, access_log=self.access_log)
+
+    async def socket(self, websocket: WebSocket) -> None:
+        """``/ws``: a publisher, or somebody who finds out whether one would get through."""
+        if asked(websocket):
+            await self.echo.serve(websocket, self.api.origins)
+        else:
+            await self.ingest.serve(websocket)
 
     async def alive(self, _request: Request) -> Response:
         """``GET /healthz``: the loop turns."""

@@ -1,9 +1,9 @@
 #!/bin/bash
 # docker-box.sh CACHE_DIR DIRECTORY COMMAND...: run COMMAND in DIRECTORY with a private Docker engine and Compose.
 #
-# Needs root, and no Docker on this machine. The engine (Debian trixie's, with BuildKit, Compose, Python, numpy and
-# FFmpeg for the tests) lives in namespaces of its own: ports that containers publish exist only in there, so COMMAND
-# is the test. Nothing of this machine is changed but the two packages that do it.
+# Needs root, and no Docker on this machine. The engine (Debian trixie's, with BuildKit and Compose; and Python, numpy,
+# aiortc and FFmpeg for the tests) lives in namespaces of its own: ports that containers publish exist only in there,
+# so COMMAND is the test. Nothing of this machine is changed but the two packages that do it.
 #
 # COMMAND may take BOX_TIMEOUT seconds (default: an hour); then it is ended, with everything in the box, and so is this
 # script, with code 124 or 137.
@@ -135,7 +135,7 @@ mkdir -p "$context"
 if [ "$(cat "$made" 2>/dev/null)" != "$version" ]; then
   rm -rf "$root" "$data" "$context" "$made"
   mkdir -p "$data" "$context/node"
-  bootstrap trixie "$root" docker.io,docker-cli,docker-compose,docker-buildx,iptables,iproute2,procps,tini,python3,python3-numpy,ffmpeg &
+  bootstrap trixie "$root" docker.io,docker-cli,docker-compose,docker-buildx,iptables,iproute2,procps,tini,python3,python3-numpy,python3-aiortc,ffmpeg &
   engine_made=$!
   # shellcheck disable=SC2016  # mmdebstrap's own
   bootstrap bookworm "$context/base.tar" bash --customize-hook='rm -f "$1"/etc/hostname "$1"/etc/resolv.conf'

@@ -48,6 +48,8 @@ QUIET = [  # while nobody is live
     Sight("channel-offline", "/channels/church", "#next:not([hidden])", signed_in=False),
     Sight("channel-private", "/channels/board", "#trouble:not([hidden])", signed_in=False),
     Sight("sign-in", "/sign-in", "[data-testid=sign-in]", signed_in=False),
+    Sight("diagnose", "/diagnose", "[data-testid=everything]", signed_in=False),
+    Sight("diagnose-done", "/diagnose?check=connection", "#report-part:not([hidden])", signed_in=False),
     Sight("broadcast-link", "/broadcast", "#credentials-form:not([hidden])", signed_in=False),
     Sight("broadcast-channels", "/broadcast", "#channel-form:not([hidden])"),
     Sight("studio", f"/channels/{STUDIO}/studio", "#studio:not([hidden])"),

@@ -12,7 +12,13 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 
 import httpx
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.mediastreams import MediaStreamError
 from av import VideoFrame
 
@@ -31,7 +37,10 @@ logging.getLogger("aiortc").setLevel(logging.ERROR)
 class Viewer:
     """``frames`` counts what it has decoded, by kind; ``state``: of its peer connection."""
 
-    def __init__(self, url: str, bearer: str = "", kinds: Sequence[str] = KINDS) -> None:
+    def __init__(
+        self, url: str, bearer: str = "", kinds: Sequence[str] = KINDS, turn: RTCIceServer | None = None
+    ) -> None:
+        self._turn = turn
         self.ages: list[float] = []  # seconds that the pictures have taken, of those with a time code
         self._kinds = kinds
         self.frames: Counter[str] = Counter()
@@ -64,9 +73,8 @@ class Viewer:
         self._loop.close()
 
     async def _watch(self) -> None:
-        self._peer = peer = RTCPeerConnection(
-            RTCConfiguration([])
-        )  # by default it asks Google for its address
+        known = [self._turn] if self._turn else []  # without any it asks Google
+        self._peer = peer = RTCPeerConnection(RTCConfiguration(known))
         for kind in self._kinds:
             peer.addTransceiver(kind, direction="recvonly")
 
@@ -120,9 +128,11 @@ def over(session: str, seconds: float = _SECONDS) -> None:
 
 
 @contextmanager
-def watching(server: Server, bearer: str = "", kinds: Sequence[str] = KINDS) -> Iterator[Viewer]:
+def watching(
+    server: Server, bearer: str = "", kinds: Sequence[str] = KINDS, turn: RTCIceServer | None = None
+) -> Iterator[Viewer]:
     """Somebody who watches the server's channel, or tries to."""
-    viewer = Viewer(url(server), bearer, kinds)
+    viewer = Viewer(url(server), bearer, kinds, turn)
     viewer.start()
     try:
         yield viewer

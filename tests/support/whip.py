@@ -12,7 +12,7 @@ from threading import Thread
 
 import httpx
 import imageio_ffmpeg
-from aiortc import RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from tests.chaos.clip import Clip
@@ -72,7 +72,8 @@ class AiortcPublisher:
 
     answer: httpx.Response
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, turn: RTCIceServer | None = None) -> None:
+        self._turn = turn
         self._url = url(server)
         self._headers = {"Authorization": f"Bearer {server.stream_key}", "Content-Type": "application/sdp"}
         self._loop = asyncio.new_event_loop()
@@ -89,7 +90,8 @@ class AiortcPublisher:
         self._loop.close()
 
     async def _publish(self) -> None:
-        self._peer = peer = RTCPeerConnection()
+        known = [self._turn] if self._turn else []  # without any it asks Google
+        self._peer = peer = RTCPeerConnection(RTCConfiguration(known))
         peer.addTrack(VideoStreamTrack())
         peer.addTrack(AudioStreamTrack())
         (video,) = (one for one in peer.getTransceivers() if one.kind == "video")
@@ -106,9 +108,9 @@ class AiortcPublisher:
 
 
 @contextmanager
-def publishing_aiortc(server: Server) -> Iterator[AiortcPublisher]:
+def publishing_aiortc(server: Server, turn: RTCIceServer | None = None) -> Iterator[AiortcPublisher]:
     """Until the end of the block; then its connection is closed, and nothing said."""
-    made = AiortcPublisher(server)
+    made = AiortcPublisher(server, turn)
     made.start()
     try:
         yield made

@@ -1,8 +1,8 @@
 """compose.yaml with a Docker engine of its own: built, published to, killed, replaced, squeezed, restored,
 taken away.
 
-Runs inside the box (``make test-boxes``), in the checkout, with Debian's Python, numpy and FFmpeg. One line
-for each step.
+Runs inside the box (``make test-boxes``), in the checkout, with Debian's Python, numpy, aiortc and FFmpeg.
+One line for each step.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import ssl
@@ -19,13 +20,14 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.boxes.common import LADDER, command, get, wait_for, walk
+from tests.boxes.docker.webrtc import Way, seen
 from tests.chaos.analysis import examine
 from tests.chaos.clip import Clip, clip
 
@@ -33,9 +35,9 @@ HLS, HTTPS = 8080, 8443
 INGESTD, NGINX = "172.16.255.2", "172.16.255.3"
 INNER, OUTSIDE = "ingestd_inner", "ingestd_outside"
 PASSWORD = "correct horse battery"
-SIZE = {"ingestd": 480, "ingestd-nginx": 30}  # MB at most, beyond the base
+SIZE = {"ingestd": 480, "ingestd-nginx": 30, "ingestd-turn": 60}  # MB at most, beyond the base
 SECRETS = Path("config/secrets")
-SERVICES = {"ingestd", "nginx", "prometheus", "grafana", "postgres", "redis"}
+SERVICES = {"ingestd", "nginx", "turn", "prometheus", "grafana", "postgres", "redis"}
 # Of the data directory: nobody reads them in a log.
 SECRET_FILES = ("demo.key", "nginx.secret", "secret", "storage.key")
 # Where the test wants something else than people do.
@@ -163,7 +165,7 @@ def configuration_is_sound() -> None:
 
 
 def builds() -> None:
-    compose("build", "--quiet")
+    compose("--profile", "turn", "build", "--quiet")
     for image, most in SIZE.items():
         size = megabytes(image) - megabytes("debian:bookworm-slim")
         print(f"    {image}: {size} MB beyond its base")
@@ -245,15 +247,23 @@ def signed_in() -> str:
 
 def is_confined() -> None:
     for service in ("ingestd", "nginx"):
-        status = Path(f"/proc/{main_pid(service)}/status").read_text()
-        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-        assert fields["Uid"].split() == ["10001"] * 4, service
-        assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0 and fields["NoNewPrivs"] == "1"
-        host = inspected(container(service), ".HostConfig")
-        assert host["ReadonlyRootfs"] and host["Memory"] and host["PidsLimit"], host
-        ended = compose("exec", "-T", service, "sh", "-c", "touch /x /opt/x /etc/x 2>&1", check=False)
-        assert ended.count("Read-only file system") == 3, ended
+        confined(service)
     assert compose("exec", "-T", "nginx", "ls", "/var/lib/ingestd").split() == ["hls", "nginx"]
+
+
+def confined(service: str) -> None:
+    rightless(main_pid(service))
+    host = inspected(container(service), ".HostConfig")
+    assert host["ReadonlyRootfs"] and host["Memory"] and host["PidsLimit"], host
+    ended = compose("exec", "-T", service, "sh", "-c", "touch /x /opt/x /etc/x 2>&1", check=False)
+    assert ended.count("Read-only file system") == 3, ended
+
+
+def rightless(pid: int) -> None:
+    status = Path(f"/proc/{pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["Uid"].split() == ["10001"] * 4, status
+    assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0 and fields["NoNewPrivs"] == "1"
 
 
 def inner_ports_are_for_the_two_alone() -> None:
@@ -326,6 +336,57 @@ def publishes() -> None:
 
 
 ended: list[str] = []
+
+
+def webrtc_works() -> None:
+    """By the published ports; and where these are closed, by coturn, which leads to ingestd alone."""
+    secret, file, own = secrets.token_hex(24), SECRETS / "turn_secret", own_address()
+    turn = [f"turn:{own}:3478?transport={transport}" for transport in ("udp", "tcp")]
+    said = {"HTTP_INSECURE": "true", "WEBRTC_TURN": json.dumps(turn)}
+    said |= {"WEBRTC_TURN_SECRET_FILE": "/run/secrets/turn_secret"}
+    settings = {f"INGESTD_{name}": value for name, value in said.items()}
+    profile = {"COMPOSE_PROFILES": "turn", "INGESTD_LISTEN": "0.0.0.0", "INGESTD_WEBRTC_PUBLIC_ADDRESS": own}
+    known.add(secret)
+    file.write_text(f"{secret}\n")
+    os.chown(file, 10001, 10001)
+    try:
+        with override(ingestd={"environment": settings}), environment(profile):
+            up()
+            assert json.loads(get("/readyz", HLS))["webrtc"] == []
+            pids = command("pgrep", "-x", "janus").split()
+            assert len(pids) == 2, pids
+            for pid in pids:
+                rightless(int(pid))
+            confined("turn")
+            goes_by_webrtc(own, turn)
+            lines = logged("turn")
+            assert "Relay ports initialization done" in lines and secret not in lines
+            compose("rm", "--stop", "--force", "turn")
+    finally:
+        file.unlink()
+
+
+def goes_by_webrtc(own: str, turn: Sequence[str]) -> None:
+    key, base = in_ingestd("cat", "/var/lib/ingestd/demo.key"), f"http://127.0.0.1:{HLS}"
+    addresses = seen(Way(base, address=own), key)
+    assert {own, INGESTD} <= set(addresses), addresses
+    rule = "OUTPUT -p udp --dport 20000:20119 -j DROP".split()
+    command("iptables", "-I", *rule)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as place, contextlib.suppress(PermissionError):
+            place.sendto(b"x", (own, 20000))
+            raise AssertionError("the ports are not closed")
+        for relay in turn:
+            seen(Way(base, relay=relay), key)
+    finally:
+        command("iptables", "-D", *rule)
+
+
+def own_address() -> str:
+    """Of the machine that the engine runs on, by which others reach it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.connect(("192.0.2.1", 9))  # nothing is sent
+        return str(asked.getsockname()[0])
 
 
 def watched(broadcast: str) -> int:
@@ -548,6 +609,7 @@ STEPS = (
     is_confined,
     inner_ports_are_for_the_two_alone,
     publishes,
+    webrtc_works,
     survives_kill_of_ingestd,
     survives_kill_of_nginx,
     survives_kill_of_the_encoder,
