@@ -78,7 +78,7 @@ def _offered(base: str) -> bool:
 
 
 class _Peer:
-    """``came`` counts what was decoded, by kind. Candidates of ours are not told: so nothing is sent to us but
+    """``came`` counts what was decoded, by kind. No candidates of ours are told: so nothing is sent to us but
     by the way that we have come."""
 
     def __init__(self, way: Way, path: str, bearer: str = "") -> None:
