@@ -32,10 +32,8 @@ RUN /opt/ingestd/bin/pip install -q --no-cache-dir --disable-pip-version-check -
 COPY --from=pages /web/dist /opt/ingestd/share/ingestd/web/dist
 
 FROM ${DEBIAN} AS turn
-# telnet is for a console of coturn's that is closed.
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends coturn tini >/dev/null \
-    && dpkg --purge --force-depends inetutils-telnet telnet >/dev/null \
     && rm -rf /etc/turnserver.conf /var/lib/turn /var/lib/apt/lists/* /var/cache/* /var/log/* \
         /usr/share/doc /usr/share/man /usr/include/turn /usr/lib/libturnclient.a
 ARG DEBIAN

@@ -11,10 +11,13 @@ import pytest
 from aiortc import RTCIceServer
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from ingestd.doctor.finding import Status, ok
+from ingestd.doctor.webrtc import relays
+from ingestd.settings import Settings, WebRtc
 from ingestd.webrtc.ice import LIFETIME, IceServers
 from tests.browser.conftest import CHROMIUM, PATIENCE_MS, QUIET
 from tests.support import http
-from tests.support.network import udp_blocked
+from tests.support.network import ADDRESS, udp_blocked
 from tests.support.recorder import broadcasting
 from tests.support.server import Server, given, running
 from tests.support.turn import BY_TCP, BY_UDP, PORT, RELAYS, coturn, lets_in, told
@@ -105,6 +108,15 @@ def test_coturn_lets_in_whom_we_have_given_a_credential_and_nobody_else(
     assert not lets_in(other(f"{SECRET}x", begun)), "of another secret"
     assert not lets_in(RTCIceServer(good.urls, good.username, "wrong"))
     assert not lets_in(RTCIceServer(good.urls, str(expires + 3600), good.credential)), "made longer"
+
+
+@pytest.mark.parametrize("url", [BY_UDP, BY_TCP, f"stun:{ADDRESS}:{PORT}"])
+def test_the_doctor_knows_whether_it_answers(network: None, url: str) -> None:
+    told = {"stun": (url,)} if url.startswith("stun") else {"turn": (url,), "turn_secret": SECRET}
+    settings = Settings(webrtc=WebRtc.model_validate(told))
+    with coturn(SECRET):
+        assert relays(settings) == ok(url)
+    assert relays(settings)[:2] == (Status.WARNING, f"no answer from {url}")
 
 
 @pytest.mark.parametrize("transport", OPEN)
