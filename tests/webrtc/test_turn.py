@@ -17,6 +17,7 @@ from ingestd.settings import Settings, WebRtc
 from ingestd.webrtc.ice import LIFETIME, IceServers
 from tests.browser.conftest import CHROMIUM, PATIENCE_MS, QUIET
 from tests.support import http
+from tests.support.files import below, content
 from tests.support.network import ADDRESS, udp_blocked
 from tests.support.recorder import broadcasting
 from tests.support.server import Server, given, running
@@ -169,6 +170,5 @@ def test_the_secret_is_told_to_nobody(live: Server, turn: None) -> None:
         shown += [http.get(live.http + path).text for path in paths]
         assert viewer.answer is not None
         shown += [live.logged(), str(viewer.answer.headers), *live.process.args]  # type: ignore[misc]
-        found = [file for file in live.data.rglob("*") if file.is_file()]
-        shown += [file.read_bytes().decode(errors="replace") for file in found]
+        shown += [content(path) for path in below(live.data)]
     assert shown and not [text for text in shown if SECRET in text]
