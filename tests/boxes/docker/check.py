@@ -364,6 +364,7 @@ def webrtc_works() -> None:
             compose("rm", "--stop", "--force", "turn")
     finally:
         file.unlink()
+    up()  # with other settings, and another address
 
 
 def goes_by_webrtc(own: str, turn: Sequence[str]) -> None:
