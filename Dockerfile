@@ -32,10 +32,8 @@ RUN /opt/ingestd/bin/pip install -q --no-cache-dir --disable-pip-version-check -
 COPY --from=pages /web/dist /opt/ingestd/share/ingestd/web/dist
 
 FROM ${DEBIAN} AS turn
-# telnet is for a console of coturn's that is closed.
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends coturn tini >/dev/null \
-    && dpkg --purge --force-depends inetutils-telnet telnet >/dev/null \
     && rm -rf /etc/turnserver.conf /var/lib/turn /var/lib/apt/lists/* /var/cache/* /var/log/* \
         /usr/share/doc /usr/share/man /usr/include/turn /usr/lib/libturnclient.a
 ARG DEBIAN
@@ -56,13 +54,22 @@ ENTRYPOINT ["tini", "--", "bash", "-euc", "umask 077; secret=$(</run/secrets/tur
 exec turnserver -c /tmp/turnserver.conf \"$@\"", "turn"]
 
 FROM ${DEBIAN} AS image
-# Debian's FFmpeg brings along what draws windows, which no server has: a third of the image.
+# Debian's FFmpeg brings along what draws windows, which no server has: a third of the image. Its Janus brings plugins
+# for much else, with their libraries, and a desktop's services: three quarters of what it adds.
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
-        ca-certificates ffmpeg python3 tini >/dev/null \
+        ca-certificates ffmpeg janus python3 tini >/dev/null \
     && dpkg --purge --force-depends libgl1-mesa-dri libglx-mesa0 libllvm15 libz3-4 >/dev/null \
-    && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
-    && ffmpeg -version >/dev/null && ffprobe -version >/dev/null
+    && dpkg --purge --force-depends dbus dbus-bin dbus-daemon dbus-session-bus-common dbus-system-bus-common \
+        dbus-user-session dconf-gsettings-backend dconf-service dmsetup glib-networking glib-networking-common \
+        glib-networking-services gsettings-desktop-schemas libduktape207 libfdisk1 liblua5.3-0 libmicrohttpd12 \
+        libnanomsg5 libpaho-mqtt1.3 libpam-systemd libsofia-sip-ua0 libsystemd-shared procps systemd systemd-sysv \
+        >/dev/null \
+    && find /usr/lib/*/janus -name '*.so*' ! -name '*_videoroom.so*' ! -name '*_streaming.so*' ! -name '*_websockets.so*' \
+        -delete \
+    && rm -rf /etc/janus /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
+    && ffmpeg -version >/dev/null && ffprobe -version >/dev/null \
+    && ! ldd /usr/bin/janus /usr/lib/*/janus/*/*.so | grep 'not found'
 RUN useradd --uid 10001 --user-group --home-dir /var/lib/ingestd --shell /usr/sbin/nologin ingestd \
     && install -d -o ingestd -g ingestd -m 750 /var/lib/ingestd /var/lib/ingestd/hls /var/lib/ingestd/nginx
 COPY --from=program /opt/ingestd /opt/ingestd

@@ -8,6 +8,8 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,67 @@ def test_without_janus_there_is_a_warning_where_it_is_wanted() -> None:
     assert missing.status is Status.WARNING and "apt install janus" in missing.remedy
     off = look("Janus", Settings(webrtc=WebRtc(program="no-such-janus", enabled=False)))
     assert off.status is Status.OK and "switched off" in off.detail
+
+
+@contextmanager
+def stun_server(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """``host:port`` of one that answers each of its datagrams so."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as place:
+        place.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            while asked := place.recvfrom(2048):
+                if not asked[0]:
+                    return
+                place.sendto(answer(asked[0]), asked[1])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{place.getsockname()[1]}"
+        finally:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", place.getsockname())
+            thread.join()
+
+
+SUCCESS = bytes.fromhex("01010000")
+
+
+def test_the_servers_that_peers_are_told_of_are_asked() -> None:
+    said = []
+    with stun_server(lambda asked: said.append(asked) or SUCCESS + asked[4:20]) as good:  # type: ignore[func-returns-value]
+        stun, turn = f"stun:{good}", f"turn:{good}?transport=udp"
+        found = look("STUN and TURN", Settings(webrtc=WebRtc(stun=(stun,), turn=(turn,), turn_secret="x")))
+        assert (found.status, found.detail) == (Status.OK, f"{stun}, {turn}")
+        assert len(said) == 2 and all(len(one) == 20 and one[:2] == b"\0\1" for one in said)
+        lacks = look("STUN and TURN", Settings(webrtc=WebRtc(turn=(turn,))))
+        assert lacks.status is Status.WARNING and "turn_secret_file" in lacks.remedy
+    gone = look("STUN and TURN", Settings(webrtc=WebRtc(stun=(stun,), turn=(f"turn:{good}?transport=tcp",))))
+    assert (
+        gone.status is Status.WARNING and gone.detail == f"no answer from {stun}, turn:{good}?transport=tcp"
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: b"nonsense",
+        lambda asked: asked,
+        lambda _: SUCCESS + bytes(16),
+        lambda asked: bytes.fromhex("01110000") + asked[4:20],
+    ],
+)
+def test_what_is_no_answer_of_a_stun_server_is_none(answer: Callable[[bytes], bytes]) -> None:
+    with stun_server(answer) as other:
+        found = look("STUN and TURN", Settings(webrtc=WebRtc(stun=(f"stun:{other}",))))
+    assert found.status is Status.WARNING and found.remedy
+
+
+def test_no_server_is_asked_where_none_is_told_of() -> None:
+    for settings in (WebRtc(), WebRtc(turn=("turns:192.0.2.1",), turn_secret="x"), WebRtc(enabled=False)):
+        found = look("STUN and TURN", Settings(webrtc=settings))
+        assert (found.status, found.detail) == (Status.OK, "none")
 
 
 def test_a_module_that_nginx_does_not_load(tmp_path: Path) -> None:

@@ -62,24 +62,24 @@ def own_network() -> Iterator[None]:
 
 @contextmanager
 def loss(percent: float) -> Iterator[None]:
-    """So many UDP packets in a hundred are lost in this network, on their way from anybody to anybody.
+    """So many UDP packets in a hundred are lost in this network, on their way from anybody to anybody; but on
+    127.0.0.1, by which our own processes talk.
 
     What goes to an own address goes by ``lo``. Not by netem, which not every kernel has: a filter (classic
-    BPF) compares a random number with a bound. At offset 23 behind the Ethernet header of 14 bytes is IPv4's
-    protocol, 17 is UDP; 2 is TC_ACT_SHOT.
+    BPF) compares a random number with a bound. Behind the Ethernet header of 14 bytes, at offset 23 is IPv4's
+    protocol, 17 is UDP; at 30 the destination; 2 is TC_ACT_SHOT.
     """
     bound = min(int(percent / 100 * 2**32), 2**32 - 1)
     random = 0xFFFFF000 + 56  # SKF_AD_OFF + SKF_AD_RANDOM (linux/filter.h)
-    with _filtered(f"48 0 0 23,21 0 4 17,32 0 0 {random},37 0 1 {bound},6 0 0 0,6 0 0 2,6 0 0 0"):
+    code = ["48 0 0 23", "21 0 5 17", "48 0 0 30", "21 3 0 127", f"32 0 0 {random}", f"37 1 0 {bound}"]
+    with _filtered(",".join([*code, "6 0 0 2", "6 0 0 0"])):
         yield
 
 
 @contextmanager
 def udp_blocked(but: tuple[int, int] = (0, 0)) -> Iterator[None]:
     """No UDP gets through in this network, as behind many a firewall, but from or to those ports, the first
-    and the last of them. On 127.0.0.1 all does, by which our own processes talk.
-
-    The filter looks at the first octet of the destination (offset 30), the protocol, and both ports (34, 36).
+    and the last of them; and on 127.0.0.1. At offset 34 is the port that a packet comes from, then the other.
     """
     first, last = but
     code = [

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from aioice.stun import TransactionFailed
 from aioice.turn import create_turn_endpoint
 from aiortc import RTCIceServer
 
+from ingestd.doctor.stun import answers
 from tests.support.network import ADDRESS
 from tests.support.server import wait_for
 
@@ -61,11 +61,9 @@ def _settings() -> str:
 
 
 def _listens() -> bool:
-    try:
-        socket.create_connection((ADDRESS, PORT), 1).close()
-    except OSError:
-        return False
-    return True
+    with suppress(OSError):
+        return answers(ADDRESS, PORT) and answers(ADDRESS, PORT, tcp=True)
+    return False
 
 
 def told(answer: httpx.Response, url: str) -> RTCIceServer:

@@ -70,6 +70,32 @@ def test_what_it_mounts_is_there() -> None:
     assert [path for path in mounted if not (ROOT / path).exists()] == []
 
 
+def test_what_webrtc_takes_is_published_at_its_own_ports_for_whom_the_pages_are() -> None:
+    given = environment(PLAIN)
+    for name in ("PUBLISH", "WATCH"):
+        ports = f"${{INGESTD_WEBRTC_{name}_PORTS:-{given[f'INGESTD_WEBRTC_{name}_PORTS']}}}"
+        assert f"- ${{INGESTD_LISTEN:-127.0.0.1}}:{ports}:{ports}/udp\n" in PLAIN
+    assert load(None, environment(PLAIN, INGESTD_WEBRTC_PUBLIC_ADDRESS="192.0.2.1")).webrtc.public_address
+
+
+def test_the_turn_server_leads_to_ingestd_alone_by_a_secret_that_both_read() -> None:
+    given = environment(PLAIN)
+    filled = PLAIN.replace(
+        "${INGESTD_NETWORK:-172.16.255}", given["INGESTD_NGINX_UPSTREAM"].rpartition(".")[0]
+    )
+    assert f"- --allowed-peer-ip={given['INGESTD_NGINX_UPSTREAM']}\n" in filled
+    (relay,) = re.findall(r"- --relay-ip=(\S+)\n", filled)
+    assert f'inner: {{ ipv4_address: "{relay}" }}' in filled
+    (net,) = re.findall(r"- subnet: (\S+)", filled)
+    (others,) = re.findall(r"ip_range: (\S+)", filled)
+    assert ip_address(relay) in ip_network(net) and ip_address(relay) not in ip_network(others)
+    said = (ROOT / "config" / "turnserver.conf").read_text().splitlines()
+    assert {"use-auth-secret", "denied-peer-ip=0.0.0.0-255.255.255.255", "no-cli"} <= set(said)
+    assert not [line for line in said if re.match("static-auth-secret|allowed-peer-ip|relay-ip|user=", line)]
+    assert "</run/secrets/turn_secret)" in IMAGES["Dockerfile"] and "secrets: [turn_secret]" in PLAIN
+    assert "turn_secret: { file: config/secrets/turn_secret }" in PLAIN
+
+
 def test_images_say_what_they_are_of_and_the_version_is_ours() -> None:
     version = re.findall(r"^version = (.*)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
     for text in IMAGES.values():

@@ -40,6 +40,7 @@ def test_packets_are_lost_where_that_is_asked_for(percent: float, least: int, mo
     with own_network():
         with loss(percent):
             assert least <= 2000 - arrived(2000) <= most
+            assert arrived(100, address="127.0.0.1") == 100
             with socket.create_server((ADDRESS, 0)) as listening:  # TCP loses nothing
                 socket.create_connection(listening.getsockname(), 5).close()
         assert arrived(100) == 100

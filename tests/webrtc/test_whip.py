@@ -17,7 +17,7 @@ from tests.support.server import Server, running
 from tests.support.whip import generated, publishing, publishing_aiortc, url
 from tests.system.conftest import SMALL
 
-_PAGE = """
+PAGE = """
 async ([place, bearer]) => {
     const peer = new RTCPeerConnection()
     const media = await navigator.mediaDevices.getUserMedia({ video: true, audio: true })
@@ -142,7 +142,7 @@ def test_a_browser_publishes(server: Server, tmp_path: Path) -> None:
         )
         page = browser.new_page()
         page.goto(server.http)
-        page.evaluate(_PAGE, [url(channel), channel.stream_key])
+        page.evaluate(PAGE, [url(channel), channel.stream_key])
         media(channel, 4)
         page.evaluate("() => window.leave()")
         check(channel, 4)

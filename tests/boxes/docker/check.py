@@ -35,7 +35,7 @@ HLS, HTTPS = 8080, 8443
 INGESTD, NGINX = "172.16.255.2", "172.16.255.3"
 INNER, OUTSIDE = "ingestd_inner", "ingestd_outside"
 PASSWORD = "correct horse battery"
-SIZE = {"ingestd": 480, "ingestd-nginx": 30, "ingestd-turn": 60}  # MB at most, beyond the base
+SIZE = {"ingestd": 480, "ingestd-nginx": 30, "ingestd-turn": 30}  # MB at most, beyond the base
 SECRETS = Path("config/secrets")
 SERVICES = {"ingestd", "nginx", "turn", "prometheus", "grafana", "postgres", "redis"}
 # Of the data directory: nobody reads them in a log.
@@ -364,6 +364,7 @@ def webrtc_works() -> None:
             compose("rm", "--stop", "--force", "turn")
     finally:
         file.unlink()
+    up()  # with other settings, and another address
 
 
 def goes_by_webrtc(own: str, turn: Sequence[str]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+import av
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
@@ -24,6 +27,10 @@ from tests.boxes.common import PATIENCE
 _ENOUGH = 30  # pictures, and sounds
 _LINK = re.compile(r'<(turn:[^>]+)>; rel="ice-server"; username="([^"]+)"; credential="([^"]+)"')
 _CANDIDATE = re.compile(r"a=candidate:\S+ 1 udp \d+ (\S+) .*\r\n", re.IGNORECASE)
+
+# neither what encodes tells of itself, nor ICE of every place that was tried in vain
+av.logging.set_level(av.logging.ERROR)
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 Edit = Callable[[RTCPeerConnection], None]
 
@@ -78,7 +85,7 @@ def _offered(base: str) -> bool:
 
 
 class _Peer:
-    """``came`` counts what was decoded, by kind. Candidates of ours are not told: so nothing is sent to us but
+    """``came`` counts what was decoded, by kind. No candidates of ours are told: so nothing is sent to us but
     by the way that we have come."""
 
     def __init__(self, way: Way, path: str, bearer: str = "") -> None:
@@ -92,26 +99,26 @@ class _Peer:
 
     async def connect(self, edit: Edit) -> None:
         """A relay is told of in an answer, and known before an offer: so there is a first one for that."""
+        answer, links = await self._ask(edit)
         if self._way.relay:
-            known = await self._ask(edit)
             await self.close()
-            (relay,) = (one for one in known if one.urls == self._way.relay)
+            (relay,) = (one for one in links if one.urls == self._way.relay)
             self._peer = RTCPeerConnection(RTCConfiguration([relay]))
-        await self._ask(edit)
+            answer, _ = await self._ask(edit)
+        await self._peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
-    async def _ask(self, edit: Edit) -> Sequence[RTCIceServer]:
+    async def _ask(self, edit: Edit) -> tuple[str, Sequence[RTCIceServer]]:
+        """Offer; the answer, and the TURN servers that it tells of."""
         peer = self._peer
         edit(peer)
         peer.on("track", lambda track: self._tasks.append(asyncio.ensure_future(self._count(track))))
         await peer.setLocalDescription(await peer.createOffer())
         offer = _CANDIDATE.sub("", peer.localDescription.sdp)
-        answer, session, links = await asyncio.to_thread(self._post, offer)
-        self._session = session
+        answer, self._session, links = await asyncio.to_thread(self._post, offer)
         self.addresses = _CANDIDATE.findall(answer)
         if self._way.address:
             answer = _CANDIDATE.sub(lambda one: one[0] if one[1] == self._way.address else "", answer)
-        await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-        return [RTCIceServer(*one) for one in _LINK.findall(links)]
+        return answer, [RTCIceServer(*one) for one in _LINK.findall(links)]
 
     def _post(self, offer: str) -> tuple[str, str, str]:
         headers = {"Content-Type": "application/sdp", **self._headers}
@@ -121,12 +128,10 @@ class _Peer:
             return answer.read().decode(), answer.headers["Location"], links
 
     async def _count(self, track: MediaStreamTrack) -> None:
-        try:
+        with suppress(MediaStreamError):
             while True:
                 await track.recv()
                 self.came[track.kind] += 1
-        except MediaStreamError:
-            pass
 
     async def close(self) -> None:
         if self._session:
@@ -136,4 +141,6 @@ class _Peer:
             await asyncio.to_thread(lambda: urllib.request.urlopen(asked, timeout=PATIENCE).close())
             self._session = ""
         await self._peer.close()
-        await asyncio.gather(*self._tasks)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
