@@ -1,6 +1,6 @@
 // Puts together what the server serves: the pages, each with head, header and footer around it
-// (page.mjs), our modules (slim.mjs), and libraries from npm. Nothing is bundled: what a browser has of one
-// page it has for the next.
+// (page.mjs), our modules (weld.mjs, slim.mjs), and libraries from npm. What pages share stays in files of its own: what
+// a browser has of one page it has for the next.
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { CHROME, CHROME_LICENSE, writeChrome } from "./chrome.mjs";
 import { page } from "./page.mjs";
 import { withPreloads } from "./preloads.mjs";
 import { slimAll } from "./slim.mjs";
+import { weld } from "./weld.mjs";
 
 const at = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -45,6 +46,12 @@ async function source(/** @type {string} */ name) {
 
 const built = (/** @type {string} */ path) => readFile(`${NEXT}/${path}`, "utf8");
 
+async function weldAll() {
+  const paths = (await Promise.all(["lib", "pages"].map(async (folder) => (await readdir(`${NEXT}/${folder}`)).map((name) => `${folder}/${name}`)))).flat();
+  const texts = await Promise.all(paths.map(async (path) => /** @type {const} */ ([path, await built(path)])));
+  for (const [path, text] of weld(new Map(texts))) await writeFile(`${NEXT}/${path}`, text);
+}
+
 async function assemble() {
   for (const [name, file] of [["hls.js", PLAYER], ["media-chrome", CHROME], ["uplot", GRAPHS]]) {
     if (!existsSync(`${file}`)) throw new Error(`${name} is not installed: run npm ci in web/ first`);
@@ -55,6 +62,7 @@ async function assemble() {
   for (const [name, file] of Object.entries(COPIES)) await cp(file, `${NEXT}/vendor/${name}`);
   await writeFile(`${NEXT}/vendor/uplot.mjs`, `${await readFile(GRAPHS, "utf8")}\nexport default uPlot;\n`);
   await writeChrome(NEXT);
+  await weldAll();
   for (const name of (await readdir(NEXT)).filter((one) => one.endsWith(".html"))) {
     await writeFile(`${NEXT}/${name}`, await withPreloads(page(await source(name), name), name, built));
   }

@@ -1,4 +1,4 @@
-// Our modules as browsers get them: without comments and with short names, each a file of its own as before.
+// Our modules as browsers get them: without comments and with short names.
 // As they stand in src/, those of the studio would be 110 kB, compressed; what a page may have is 60.
 import { readFile, writeFile } from "node:fs/promises";
 import { minify } from "terser";

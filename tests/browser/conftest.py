@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, Route, expect, sync_playwright
 
 from tests.support.server import Server, running
 
@@ -91,10 +93,16 @@ def studio(context: BrowserContext, server: Server) -> Page:
 def with_figures(context: BrowserContext, module: str, changes: Mapping[str, str]) -> None:
     """From now on pages of this browser get a module of ours, such as lib/vault.js, with other figures.
 
-    It is given as it is written: what the server has of it has short names.
+    They are given as they are written: what the server has of them has short names, and lies in other files.
     """
     text = (_MODULES / module).read_text()
     for figure, other in changes.items():
         assert figure in text, f"{module} has no {figure}"
         text = text.replace(figure, other)
-    context.route(f"**/{module}", lambda route: route.fulfill(body=text, content_type="text/javascript"))
+
+    def given(route: Route) -> None:
+        path = urlsplit(route.request.url).path.removeprefix("/assets/")
+        body = text if path == module else (_MODULES / path).read_text()
+        route.fulfill(body=body, content_type="text/javascript")
+
+    context.route(re.compile(r"/assets/(lib|pages)/[\w-]+\.js$"), given)

@@ -52,12 +52,16 @@ function showWords(id, words) {
 /** @param {Publisher} publisher @param {HTMLVideoElement} picture what is shown of it here */
 export function renderStatistics(publisher, picture) {
   const { statistics, state } = publisher;
-  show(byId("statistics", HTMLElement), publisher.active && statistics.bytes > 0);
+  show(byId("statistics", HTMLElement), publisher.active && statistics.bytes + statistics.sentBytes > 0);
   setText(byId("live-clock", HTMLElement), clock(statistics.liveSeconds));
   if (state === "live" || state === "reconnecting") setSending(picture, statistics.mimeType);
   setText(byId("time", HTMLElement), clock(statistics.liveSeconds));
-  setText(byId("recorded", HTMLElement), bytes(statistics.bytes));
-  setText(byId("unsafe", HTMLElement), publisher.active ? `${statistics.unsafeSeconds.toFixed(1)} s` : "–");
+  const { network } = statistics;
+  setText(byId("recorded-name", HTMLElement), network ? "Sent" : "Recorded");
+  setText(byId("recorded", HTMLElement), bytes(network ? statistics.sentBytes : statistics.bytes));
+  setText(byId("unsafe-name", HTMLElement), network ? "Lost, round trip" : "Not yet safe");
+  const unsafe = network ? `${(network.lost * 100).toFixed(1)} %, ${Math.round(network.roundTrip * 1000)} ms` : `${statistics.unsafeSeconds.toFixed(1)} s`;
+  setText(byId("unsafe", HTMLElement), publisher.active ? unsafe : "–");
 }
 
 /** @param {HTMLVideoElement} picture @param {string} mimeType */
