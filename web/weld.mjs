@@ -46,7 +46,8 @@ export function weld(texts) {
   const modules = new Map([...texts].map(([path, text]) => [path, read(path, text)]));
   const at = (/** @type {string} */ path) => modules.get(path) ?? { imports: [], later: [], placed: true, body: "" };
   const importers = (/** @type {string} */ path) => [...modules].filter(([, { imports }]) => imports.some(({ from }) => from === path)).map(([one]) => one);
-  const reaches = (/** @type {string} */ path, /** @type {string} */ other, seen = new Set()) =>
+  /** @type {(path: string, other: string, seen?: Set<string>) => boolean} */
+  const reaches = (path, other, seen = new Set()) =>
     path === other || at(path).imports.some(({ from }) => !seen.has(from) && reaches(from, other, seen.add(from)));
   const later = new Set([...modules.values()].flatMap((one) => one.later));
   const homes = new Map([...modules].map(([path, { placed }]) => {

@@ -16,7 +16,7 @@ import { isOver } from "./words.js";
  * @typedef {object} Outside what a test puts fakes for
  * @property {() => RTCPeerConnection} connection
  * @property {typeof fetch} fetch
- * @property {() => readonly any[]} codecs that this browser can send pictures in
+ * @property {() => RTCRtpCodec[]} codecs that this browser can send pictures in
  */
 
 const OPEN_MS = 15_000; // from the offer until media can flow
@@ -65,7 +65,10 @@ class Link {
 
   /** @param {Opening} opening @param {Live} live @param {Outside} outside @param {PublisherEnvironment} environment */
   constructor(opening, live, outside, environment) {
-    [this.#opening, this.#live, this.#outside, this.#environment] = [opening, live, outside, environment];
+    this.#opening = opening;
+    this.#live = live;
+    this.#outside = outside;
+    this.#environment = environment;
     this.#headers = { Authorization: `Bearer ${opening.papers.bearer()}` };
     const pc = outside.connection();
     this.#pc = pc;
@@ -265,7 +268,9 @@ class Live {
 
   /** @param {CaptureListener} listener @param {PublisherEnvironment} environment @param {() => Broadcast[]} broadcasts */
   constructor(listener, environment, broadcasts) {
-    [this.#listener, this.#environment, this.#broadcasts] = [listener, environment, broadcasts];
+    this.#listener = listener;
+    this.#environment = environment;
+    this.#broadcasts = broadcasts;
   }
 
   get stream() {
