@@ -51,7 +51,7 @@ export function look(stats) {
   const of = (/** @type {string} */ type) => all.filter((one) => one.type === type);
   const out = of("outbound-rtp");
   const pair = of("candidate-pair").find((one) => one.state === "succeeded" && one.nominated);
-  const names = out.map((one) => all.find(({ id }) => id === one.codecId)?.mimeType.split("/")[1].toLowerCase());
+  const names = out.map((one) => of("codec").find(({ id }) => id === one.codecId)?.mimeType.split("/")[1].toLowerCase());
   return {
     sent: out.reduce((sum, { bytesSent = 0 }) => sum + bytesSent, 0),
     received: (pair?.bytesReceived ?? 0) + (pair?.responsesReceived ?? 0),
