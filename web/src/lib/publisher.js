@@ -142,6 +142,11 @@ export class Publisher {
     return this.#road.health;
   }
 
+  /** Whether what is sent is kept here until it is safe. */
+  get kept() {
+    return this.#road.health === undefined;
+  }
+
   get statistics() {
     const figures = this.#way.figures;
     return {

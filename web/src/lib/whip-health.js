@@ -22,7 +22,8 @@ export function whipHealth(situation, over) {
 /** @param {Situation} situation @returns {Health} */
 function live({ status, statistics, behind }) {
   const { network } = statistics;
-  if (status === null || (status.state === "starting" && status.media_time === 0)) return say("wait", "Connected. The first seconds are on their way; nobody sees you yet.");
+  if (status !== null && status.state === "starting" && status.media_time > 0) return say("wait", "Connected again. Viewers see you in a moment.");
+  if (status === null || status.state === "starting") return say("wait", "Connected. The first seconds are on their way; nobody sees you yet.");
   if (status.state !== "live") return say("care", status.message);
   if (network && network.lost >= MANY) return say("care", "The network loses much of what you send: the picture may stand or break.", ` ${Math.round(network.lost * 100)} % does not arrive at first.`);
   if (network && network.limitedSeconds >= LIMITED_SECONDS && network.limited !== "other") return say("care", limits(network.limited), ` Sent at ${rate(network.bitrate)}.`);

@@ -21,6 +21,7 @@ test("who watches by which way is how far behind", () => {
 
 test("what is wrong comes first, and only after a while", () => {
   assert.match(said({ status: null }).words, /^Connected\./);
+  assert.match(said({ status: { ...STATUS, state: "starting", message: "Nothing is lost." } }).words, /^Connected again\./);
   assert.deepEqual([said({ status: { ...STATUS, state: "backing_off", message: "Again." } }).words, said({}, { lost: 0.04 }).light], ["Again.", "good"]);
   assert.match(said({}, { lost: 0.12 }).words, /^The network loses much .* 12 % does not arrive at first\.$/);
   assert.equal(said({}, { limited: "bandwidth", limitedSeconds: 3 }).light, "good");

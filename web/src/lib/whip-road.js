@@ -22,6 +22,7 @@ import { isOver } from "./words.js";
 const OPEN_MS = 15_000; // from the offer until media can flow
 const LOOK_MS = 1000;
 const STANDING = 5; // looks in a row without a word from the server, which answers several times a second
+const MISSED = 2; // of them, where the server says that it misses us
 const NEWS_MS = 1500; // what has happened to the broadcast is told beside, and may come later
 const END_MS = 20_000; // for the last of it to get into the playlist
 const SEGMENT = 2; // seconds: the server asks for a keyframe as often
@@ -48,7 +49,7 @@ class Link {
   waiting = 0; // bytes: nothing is kept
   /** @type {import("./whip.js").Network | null} */
   network = null;
-  /** @type {"opening" | "open" | "ending" | "over"} */
+  /** `parting`: it is gone, but why is not yet known. @type {"opening" | "open" | "parting" | "ending" | "over"} */
   #state = "opening";
   #session = "";
   #timer = 0;
@@ -78,7 +79,7 @@ class Link {
   }
 
   get open() {
-    return this.#state === "open" || this.#state === "ending";
+    return this.#state !== "opening" && this.#state !== "over";
   }
 
   /** Nothing waits here. */
@@ -165,7 +166,7 @@ class Link {
   #changed() {
     const { connectionState } = this.#pc;
     if (connectionState === "connected" && this.#state === "opening") return this.#opened();
-    if ((connectionState === "failed" || connectionState === "closed") && this.#state === "open") this.#lost();
+    if ((connectionState === "failed" || connectionState === "closed") && this.#state === "open") this.#lost(NEWS_MS);
   }
 
   #opened() {
@@ -178,7 +179,8 @@ class Link {
     const now = look((await this.#pc.getStats()).values());
     if (this.#state !== "open") return;
     this.#standing = now.received > this.#last.received ? 0 : this.#standing + 1;
-    if (this.#standing >= STANDING) return this.#lost();
+    const missed = this.#live.news().broadcast?.state === "interrupted";
+    if (this.#standing >= (missed ? MISSED : STANDING)) return this.#lost();
     this.#tell(now);
     this.#last = now;
     this.#after(LOOK_MS, () => void this.#look());
@@ -187,7 +189,7 @@ class Link {
   /** @param {import("./whip.js").Look} now */
   #tell({ sent, roundTrip, lost, limited, codecs }) {
     const { listener } = this.#opening;
-    const { broadcast, anew } = this.#live.news();
+    const { broadcast, anew } = this.#live;
     const { network } = this;
     const limitedSeconds = limited === network?.limited && limited !== "none" ? network.limitedSeconds + 1 : 0;
     const lag = typeof broadcast?.commit_lag === "number" ? roundTrip / 2 + broadcast.commit_lag : null;
@@ -202,10 +204,12 @@ class Link {
     listener.status({ ...broadcast, broadcast: broadcast.id, speed, fps, restarts, renditions, dropped: [], latency: null });
   }
 
-  /** The server may have ended the broadcast, and then there is nothing to go on with. */
-  #lost() {
+  /** The server may have ended the broadcast, and then there is nothing to go on with. @param {number} [wait] for its news */
+  #lost(wait = 0) {
     this.drop();
-    this.#after(NEWS_MS, () => {
+    this.#state = "parting";
+    this.#after(wait, () => {
+      this.#state = "over";
       if (this.#live.over) return this.#opening.listener.ended();
       this.#closed(1006, true);
     });
@@ -254,7 +258,9 @@ class Live {
   /** Nothing is sent any more. */
   finished = false;
   /** Ours, as the server told of it last. @type {Broadcast | null} */
-  #broadcast = null;
+  broadcast = null;
+  /** It is another one than before. */
+  anew = false;
   /** @type {Link | null} */
   link = null;
   /** @type {Source | null} */
@@ -283,18 +289,19 @@ class Live {
 
   /** Whether the server has ended our broadcast. */
   get over() {
-    const { id } = this.#broadcast ?? {};
+    const { id } = this.broadcast ?? {};
     return this.#broadcasts().some((one) => one.id === id && isOver(one));
   }
 
-  /** What the server tells while there is a connection; `anew`: it is another broadcast than before. One that is about to end is not ours. */
+  /** What the server tells while there is a connection. A broadcast that is about to end is not ours. */
   news() {
-    const before = this.#broadcast;
+    const before = this.broadcast;
     const all = this.#broadcasts();
     const same = all.find(({ id }) => id === before?.id);
     const other = all.find((one) => !isOver(one) && one.state !== "ending");
-    this.#broadcast = (same !== undefined && !isOver(same) ? same : other) ?? same ?? before;
-    return { broadcast: this.#broadcast, anew: before !== null && before.id !== this.#broadcast?.id };
+    this.broadcast = (same !== undefined && !isOver(same) ? same : other) ?? same ?? before;
+    this.anew = before !== null && before.id !== this.broadcast?.id;
+    return this;
   }
 
   /** Another second of it has gone out. */

@@ -23,10 +23,10 @@ test("says how it goes: what was sent, what the server tells, and which broadcas
   news.push(broadcast({ id: "old", state: "ending" }));
   await goLive();
   await pass(2);
-  assert.equal(publisher.status, null);
+  assert.deepEqual(publisher.status, null);
   news.unshift(broadcast({ id: "b2", viewers: 4, commit_lag: 1.2 }));
   await pass(2);
-  assert.deepEqual([publisher.status?.viewers, publisher.statistics.broadcasts, publisher.statistics.sentBytes], [4, ["b2"], 40_000]);
+  assert.deepEqual([/** @type {any} */ (publisher.status)?.viewers, publisher.statistics.broadcasts, publisher.statistics.sentBytes], [4, ["b2"], 40_000]);
   const { network, recordedSeconds, unsafeSeconds } = publisher.statistics;
   assert.deepEqual([network?.bitrate, network?.roundTrip, network?.lag, recordedSeconds, unsafeSeconds], [80_000, 0.02, 1.21, 4, 0]);
 });

@@ -56,12 +56,16 @@ export function renderStatistics(publisher, picture) {
   setText(byId("live-clock", HTMLElement), clock(statistics.liveSeconds));
   if (state === "live" || state === "reconnecting") setSending(picture, statistics.mimeType);
   setText(byId("time", HTMLElement), clock(statistics.liveSeconds));
-  const { network } = statistics;
-  setText(byId("recorded-name", HTMLElement), network ? "Sent" : "Recorded");
-  setText(byId("recorded", HTMLElement), bytes(network ? statistics.sentBytes : statistics.bytes));
-  setText(byId("unsafe-name", HTMLElement), network ? "Lost, round trip" : "Not yet safe");
-  const unsafe = network ? `${(network.lost * 100).toFixed(1)} %, ${Math.round(network.roundTrip * 1000)} ms` : `${statistics.unsafeSeconds.toFixed(1)} s`;
-  setText(byId("unsafe", HTMLElement), publisher.active ? unsafe : "–");
+  setText(byId("recorded-name", HTMLElement), publisher.kept ? "Recorded" : "Sent");
+  setText(byId("recorded", HTMLElement), bytes(publisher.kept ? statistics.bytes : statistics.sentBytes));
+  setText(byId("unsafe-name", HTMLElement), publisher.kept ? "Not yet safe" : "Lost, round trip");
+  setText(byId("unsafe", HTMLElement), publisher.active ? doubt(publisher) : "–");
+}
+
+/** What may still be lost, or is. @param {Publisher} publisher */
+function doubt({ kept, statistics: { unsafeSeconds, network } }) {
+  if (kept) return `${unsafeSeconds.toFixed(1)} s`;
+  return network ? `${(network.lost * 100).toFixed(1)} %, ${Math.round(network.roundTrip * 1000)} ms` : "–";
 }
 
 /** @param {HTMLVideoElement} picture @param {string} mimeType */

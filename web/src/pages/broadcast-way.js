@@ -1,5 +1,5 @@
 // By which way it goes: kept here until it is safe, or by WebRTC as it comes.
-import { byId, setText, show } from "../lib/dom.js";
+import { byId, setText } from "../lib/dom.js";
 import { preferences } from "../lib/store.js";
 
 /** @typedef {import("../lib/publisher.js").Builder} Builder */
@@ -54,9 +54,7 @@ export class WayField {
     this.#sent.disabled = why !== "";
     this.#sent.checked = why === "" && preferences.get("way") === SENT;
     byId("way-safe", HTMLInputElement).checked = !this.#sent.checked;
-    const line = byId("way-why", HTMLElement);
-    setText(line, why);
-    show(line, why !== "");
+    setText(byId("way-why", HTMLElement), why);
     this.#expect();
   }
 

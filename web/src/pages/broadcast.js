@@ -81,7 +81,7 @@ let graphs = null;
 async function drawMinutes(minutes) {
   show(byId("minutes", HTMLElement), true);
   const { StudioGraphs } = await import("./studio-graphs.js");
-  const kept = publisher.health === undefined;
+  const { kept } = publisher;
   if (graphs?.kept !== kept) graphs = new StudioGraphs(byId("graphs", HTMLElement), kept);
   graphs.show(minutes);
 }

@@ -29,7 +29,7 @@ export class SendingPeer extends FakePeer {
   senders = [];
   /** @type {any[]} */
   codecs = [];
-  /** @param {any} track @param {any} how @returns {any} */
+  /** @override @param {any} track @param {any} how @returns {any} */
   addTransceiver(track, how) {
     this.calls.push(`${track.kind} ${how.direction} ${JSON.stringify(how.sendEncodings)}`);
     const sender = new FakeSender(track);
