@@ -19,6 +19,7 @@ from tests.webrtc.test_watch_page import LADDER, LOWEST, moves, plays
 
 pytestmark = pytest.mark.timeout(300)
 
+TERMS = {"encoder_ladder": LADDER, "ingest_resume_window": 60, "ingest_max_load": 0}
 PHONE = {"width": 390, "height": 844}
 HLS_ONLY = "try { localStorage.setItem('ingestd.delay', 'normal') } catch { /* no page yet */ }"
 # How large the picture is in the middle of the watch page, and of what colour.
@@ -32,14 +33,7 @@ COLOUR = """it => {
 
 @pytest.fixture(scope="module")
 def server(network: None) -> Iterator[Server]:
-    with running(
-        channels=3,
-        webrtc_enabled=True,
-        ingest_resume_window=60,
-        ingest_max_load=0,
-        hls_poster_every=0,
-        **{**SMALL, "encoder_ladder": LADDER},
-    ) as made:
+    with running(channels=3, webrtc_enabled=True, **{**SMALL, **TERMS}) as made:
         yield made
 
 
