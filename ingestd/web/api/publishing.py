@@ -35,8 +35,8 @@ _BODY = {
 
 
 class Readiness(Answer):
-    """``live``: somebody broadcasts on the channel now. ``reasons``: why no broadcast would be taken. ``whip``:
-    where one publishes by WebRTC; null: not on this server."""
+    """``live``: somebody broadcasts on the channel now. ``reasons``: why no broadcast would be taken.
+    ``whip``: where one publishes by WebRTC; null: not on this server."""
 
     ready: bool
     live: bool
