@@ -283,6 +283,11 @@ class Broadcasts:
         return iter(list(self._open.values()))
 
     @property
+    def webrtc(self) -> bool:
+        """Whether this server has it."""
+        return self._terms.whep
+
+    @property
     def pending(self) -> int:
         """Broadcasts of an earlier process that could not yet be gone on with."""
         return len(self._pending)

@@ -51,6 +51,7 @@ log = structlog.get_logger("ingestd.whip")
 
 _TRIES_AGAIN = 5  # seconds, for whoever finds no port or no SFU
 _BITRATE = 8_000_000  # bit/s that a publisher is allowed; its own estimate of the way decides below that
+_MAX_TITLE = 200  # characters
 _LEAVING = 5.0  # seconds for which the next one waits for who is leaving
 _VANISHED = 9.0  # seconds without media, after which a publisher is not coming back
 
@@ -160,7 +161,8 @@ class Whip:
             raise Refused(Refusal(Code.UNAVAILABLE, why))
         await self._leaving(admitted.channel.name)
         takeover = request.query_params.get("takeover") == "true"
-        publication = self._broadcasts.claim(admitted.channel.name, admitted.channel.title, takeover)
+        title = request.query_params.get("title", "").strip()[:_MAX_TITLE] or admitted.channel.title
+        publication = self._broadcasts.claim(admitted.channel.name, title, takeover)
         publication.visit.way = "whip"
         publication.visit.address = request.client.host if request.client else ""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from ingestd.web.api.trials import MOST_BYTES
 from tests.web.world import HOST, Channel, World
 
 PIECE = b"\x07" * 50_000
+READY = {"ready": True, "live": False, "reasons": [], "whip": None}
 MAY = {"anonymous": 401, "other": 403, "publisher": 200, "owner": 200, "root": 200, "token": 200}
 
 
@@ -68,14 +70,14 @@ def test_a_broadcast_link_is_enough_and_a_wrong_one_is_not(world: World, quiet: 
 
 def test_there_is_room_or_a_reason(world: World, quiet: Channel) -> None:
     path = f"/channels/{quiet.name}/readiness"
-    assert world.ask("owner", "GET", path).json() == {"ready": True, "live": False, "reasons": []}
+    assert world.ask("owner", "GET", path).json() == READY
 
     async def lacking() -> list[str]:
         return ["FFmpeg is missing.", "The server is full."]
 
     app = world.make_app(world.make_context(lacking=lacking))
     found = world.ask("owner", "GET", path, app=app).json()
-    assert found == {"ready": False, "live": False, "reasons": ["FFmpeg is missing.", "The server is full."]}
+    assert found == READY | {"ready": False, "reasons": ["FFmpeg is missing.", "The server is full."]}
 
 
 def test_somebody_who_is_live_is_no_lack_of_room(world: World) -> None:
@@ -182,4 +184,14 @@ def test_a_refusal_of_the_registry_is_a_reason(
     full = Refusal(Code.NO_CAPACITY, "The server is full.", 15)
     monkeypatch.setattr(world.broadcasts, "refusal", lambda _channel: full)
     found = world.ask("owner", "GET", f"/channels/{quiet.name}/readiness").json()
-    assert found == {"ready": False, "live": False, "reasons": ["The server is full."]}
+    assert found == READY | {"ready": False, "reasons": ["The server is full."]}
+
+
+def test_it_says_where_one_publishes_by_webrtc(
+    world: World, quiet: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = replace(world.broadcasts._terms, whep=True)
+    monkeypatch.setattr(world.broadcasts, "_terms", terms)
+    for channel in (quiet, world.channel()):  # also where somebody is live now
+        found = world.ask("owner", "GET", f"/channels/{channel.name}/readiness").json()
+        assert found["whip"] == f"/whip/{channel.name}"

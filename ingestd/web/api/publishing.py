@@ -35,11 +35,13 @@ _BODY = {
 
 
 class Readiness(Answer):
-    """``live``: somebody broadcasts on the channel now. ``reasons``: why no broadcast would be taken."""
+    """``live``: somebody broadcasts on the channel now. ``reasons``: why no broadcast would be taken.
+    ``whip``: where one publishes by WebRTC; null: not on this server."""
 
     ready: bool
     live: bool
     reasons: list[str]
+    whip: str | None
 
 
 class Received(Answer):
@@ -50,11 +52,12 @@ class Received(Answer):
 async def show_readiness(at: Sender, context: Context) -> Readiness:
     """Whether a broadcast of yours would be taken now."""
     refusal = context.broadcasts.refusal(at.channel.name)
+    whip = f"/whip/{at.channel.name}" if context.broadcasts.webrtc else None
     if refusal and refusal.code is Code.CONFLICT:
-        return Readiness(ready=False, live=True, reasons=[refusal.message])
+        return Readiness(ready=False, live=True, reasons=[refusal.message], whip=whip)
     said = [refusal.message] if refusal else []
     reasons = list(dict.fromkeys([*said, *await context.lacking()]))
-    return Readiness(ready=not reasons, live=False, reasons=reasons)
+    return Readiness(ready=not reasons, live=False, reasons=reasons, whip=whip)
 
 
 @router.put("/upload-test", response_model=Received, responses=refusals(404), openapi_extra=_BODY)

@@ -3,6 +3,8 @@
 /**
  * @typedef {object} Papers
  * @property {string} url
+ * @property {string} channel "": that of the stream key
+ * @property {() => string} bearer what is enough alone, where there are no subprotocols
  * @property {() => string[]} protocols that carry the token; asked for each connection, since it may be renewed
  * @property {(() => Promise<void>) | null} renew gets another token; rejects when there is none to be had
  * @property {string} advice what the person can do where none is
@@ -14,7 +16,7 @@ export class Admission {
   /** The server wants other papers than it was shown. */
   barred = false;
   /** @type {Papers} */
-  papers = { url: "", protocols: () => [], renew: null, advice: "" };
+  papers = { url: "", channel: "", bearer: () => "", protocols: () => [], renew: null, advice: "" };
   #renewedAt = -Infinity;
   #retry;
   #environment;

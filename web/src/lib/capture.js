@@ -14,6 +14,7 @@ import { KEYFRAME_MS } from "./recording.js";
  * @property {((why: string) => void) | null} onended it is over by itself: unplugged, no longer shared, played out
  * @property {() => Promise<void>} release let it run, now that it is recorded
  * @property {(bitrate: number) => Promise<void>} [suit] a picture of a size that this bitrate is enough for
+ * @property {{ frameRate: number }} [shape] that was asked for
  * @property {() => void} close
  */
 

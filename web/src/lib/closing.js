@@ -68,7 +68,8 @@ export function judge(closing, circumstances) {
 }
 
 /** @param {Closing} closing @param {{ finished: boolean, ghost: boolean, kept: boolean }} circumstances @returns {Verdict} */
-function kindOf({ code, reason, error, hello, ready }, { finished, ghost, kept }) {
+function kindOf({ code, reason, error, hello, ready, verdict: clear }, { finished, ghost, kept }) {
+  if (clear !== undefined) return clear;
   const resuming = ready || hello === "resume";
   if (code === 4401 || code === 4403) return refusal(code, /expired/i.test(`${error?.code} ${reason}`), resuming || kept);
   if (code === 4404 && resuming) return finished ? DONE : OVER;

@@ -10,7 +10,7 @@ export const PROTOCOL = "ingestd.v1";
 
 /** @typedef {{ type: "start", mime: string, title: string, takeover: boolean } | { type: "resume", broadcast: string, epoch: number, offset: number }} Hello */
 
-/** `resume_window`: seconds for which the broadcast waits when the connection is lost. `segment`: seconds of one in the playlist. `clock`: it answers to our clock. @typedef {{ broadcast: string, epoch: number, offset: number, resume_window?: number, segment?: number, clock?: boolean }} Ready */
+/** `broadcast`: null where it is not known yet. `resume_window`: seconds for which the broadcast waits when the connection is lost. `segment`: seconds of one in the playlist. `clock`: it answers to our clock. @typedef {{ broadcast: string | null, epoch: number, offset: number, resume_window?: number, segment?: number, clock?: boolean }} Ready */
 
 /** All before is safe. `mediaTime`: seconds of that epoch that stand in the playlist. @typedef {{ epoch: number, offset: number, mediaTime: number }} Ack */
 
@@ -32,6 +32,7 @@ export const PROTOCOL = "ingestd.v1";
  * @property {Hello["type"]} hello
  * @property {boolean} greeted our first message had been sent
  * @property {boolean} ready the server had answered it
+ * @property {import("./closing.js").Verdict} [verdict] where that is clear already
  */
 
 /**
@@ -40,9 +41,10 @@ export const PROTOCOL = "ingestd.v1";
  * @property {(ready: Ready) => void} ready
  * @property {(ack: Ack) => void} ack
  * @property {(status: Status) => void} status
- * @property {() => void} ended
+ * @property {(words?: string) => void} ended `words`: what there is to say of it
  * @property {(closing: Closing) => void} closed
  * @property {(bytes: number) => void} [sent] of the recording, into the browser's hands
+ * @property {(words: string) => void} [noticed] what has happened to the broadcast
  */
 
 /** @typedef {{ WebSocket: typeof WebSocket, now: () => number, setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number) => void }} ConnectionEnvironment */

@@ -1,5 +1,6 @@
 // WebRTC by WHEP (draft-ietf-wish-whep-03), as the player uses it. Loaded only where a broadcast offers it.
-import { delay, iceServers, inStereo, look, retryAfter } from "./whep.js";
+import { negotiate, retryAfter } from "./signalling.js";
+import { delay, look } from "./whep.js";
 
 /** @typedef {import("./engine.js").Engine} Engine */
 /** @typedef {import("./direct.js").DirectEngine} DirectEngine */
@@ -30,7 +31,7 @@ export class Refused extends Error {
 }
 
 /**
- * Asks for it at once. Candidates of ours are not sent: the server is reached at its own, and sees whence.
+ * Asks for it at once.
  * @param {{ path: string, token: string, address: string, broadcast: () => Broadcast | null }} what
  *   `token`: of a watch link, "" without one; `address`: of the playlist for another device
  * @param {Outside} [outside]
@@ -62,17 +63,18 @@ export function whepEngine({ path, token, address, broadcast }, outside = browse
     if (session !== "") outside.fetch(session, { method: "DELETE", headers, keepalive: true }).catch(() => {}); // the server sees it, too
     session = "";
   };
+  const post = async (/** @type {string} */ body) => {
+    const answer = await outside.fetch(path, { method: "POST", headers: { ...headers, "Content-Type": "application/sdp" }, body });
+    if (answer.status !== 201) throw new Refused(answer.status, retryAfter(answer.headers.get("Retry-After")));
+    return answer;
+  };
   const ask = async () => {
     for (const kind of ["video", "audio"]) pc.addTransceiver(kind, { direction: "recvonly" });
-    const offer = { type: /** @type {const} */ ("offer"), sdp: inStereo((await pc.createOffer()).sdp ?? "") };
-    const answer = await outside.fetch(path, { method: "POST", headers: { ...headers, "Content-Type": "application/sdp" }, body: offer.sdp });
-    if (answer.status !== 201) throw new Refused(answer.status, retryAfter(answer.headers.get("Retry-After")));
-    session = new URL(answer.headers.get("Location") ?? "", answer.url).href;
-    if (over) return leave();
-    const servers = iceServers(answer.headers.get("Link"));
-    if (servers.length > 0) pc.setConfiguration({ iceServers: servers }); // before candidates are gathered
-    await pc.setLocalDescription(offer);
-    await pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+    await negotiate(pc, post, (/** @type {string} */ made) => {
+      session = made;
+      if (over) leave();
+      return !over;
+    });
     outside.clearInterval(timer);
     if (!over) timer = outside.setInterval(watch, FIRST_LOOK_MS);
   };

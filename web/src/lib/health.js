@@ -22,6 +22,7 @@ import { awayWords, restWords } from "./situation.js";
  * @property {boolean} lowered
  * @property {number} bitrate
  * @property {number} wantedBitrate
+ * @property {import("./whip.js").Network | null} [network] null: not by WebRTC
  */
 
 /**

@@ -10,6 +10,7 @@ import { Pace } from "./pace.js";
  * @property {number} safe bytes that stand in the playlist
  * @property {number} unsafe seconds that are recorded and do not stand there
  * @property {number | null} lag seconds from the camera to the playlist, as of the newest acknowledgement
+ * @property {number | null} [lost] the share of what was sent that did not arrive at first; null: nothing gets lost
  * @property {number | null} latency seconds that wait on the server
  * @property {number | null} speed of the encoder; 1 is real time
  * @property {number | null} viewers null: nobody counts them
@@ -53,9 +54,9 @@ export class LastMinutes {
     return this.#samples.map(({ at }) => at).slice(-SPAN);
   }
 
-  /** @param {"unsafe" | "speed" | "viewers"} name @returns {Column} */
+  /** @param {"unsafe" | "lost" | "speed" | "viewers"} name @returns {Column} */
   of(name) {
-    return this.#samples.map((sample) => sample[name]).slice(-SPAN);
+    return this.#samples.map((sample) => sample[name] ?? null).slice(-SPAN);
   }
 
   /** Bits per second over the last samples; the first has none. @param {"sent" | "safe"} name @returns {Column} */

@@ -39,6 +39,10 @@ export class Permission {
     return this.linked ? this.#credentials.token : "";
   }
 
+  get #token() {
+    return this.#pass?.token ?? this.#credentials.token;
+  }
+
   /** By which the API knows the same right. @returns {Record<string, string>} */
   get headers() {
     if (!this.linked) return {};
@@ -49,8 +53,10 @@ export class Permission {
   get papers() {
     return {
       url: credentials.socketAddress(location, this.#credentials),
+      channel: this.channel,
+      bearer: () => this.#credentials.streamKey || this.#token,
       // those of now: a token that is renewed is another one for the next connection
-      protocols: () => credentials.subprotocols({ ...this.#credentials, token: this.#pass?.token ?? this.#credentials.token }),
+      protocols: () => credentials.subprotocols({ ...this.#credentials, token: this.#token }),
       renew: this.#pass && (() => this.#renew()),
       advice: this.linked ? "Open a new broadcast link in this tab, and it goes on." : "Sign in again in another tab, or ask whoever runs the channel, and it goes on.",
     };

@@ -16,6 +16,7 @@ const MESSAGES = {
   no_recorder: "This browser cannot record video. Use a current Chrome, Edge, Firefox or Safari.",
   recorder_failed: "The browser's recorder gave up. Try again, perhaps with a lower quality.",
   not_switched: "Nothing has changed: what was on air goes on.",
+  other_media: "By WebRTC, sound alone and pictures cannot take each other’s place while live.",
   source_ended: "The source is gone.",
   camera_lost: "The camera was disconnected. Viewers see a card that says so, and hear you; it comes back by itself when it is plugged in again.",
   camera_muted: "The camera gives no picture at the moment. Viewers see a card that says so, until it does.",

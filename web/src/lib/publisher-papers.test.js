@@ -5,7 +5,7 @@ import { begin, goLive, record } from "../testing/live.js";
 import { FakeRecorder, FakeSocket } from "../testing/publishing.js";
 
 const EXPIRED = { type: "error", code: "token_expired", message: "The token has expired." };
-const NEW = { url: "ws://here/ws?streamKey=new", protocols: () => ["bearer.new"], renew: null, advice: "" };
+const NEW = { url: "ws://here/ws?streamKey=new", channel: "demo", bearer: () => "k", protocols: () => ["bearer.new"], renew: null, advice: "" };
 
 /** @param {FakeSocket} socket @param {object} [error] */
 function refuse(socket, error = EXPIRED) {

@@ -30,9 +30,32 @@ import { Way } from "./way.js";
  * @property {boolean} takeover cut off whoever is live on the channel
  */
 
-/** @typedef {Wish & Papers} Order */
+/** `road`: that it takes; left out, or null: it is recorded, and kept until it is safe. @typedef {Wish & Papers & { road?: () => Builder | null }} Order */
+
+/**
+ * What a connection is to the publisher. `network`: how the way to the server does, where it tells.
+ * @typedef {Pick<Connection, "open" | "waiting" | "pump" | "leave" | "drop"> & { network?: import("./whip.js").Network | null }} Link
+ */
+/** @typedef {{ papers: Papers, hello: import("./connection.js").Hello, supply: import("./connection.js").Supply, listener: import("./connection.js").Listener }} Opening */
+
+/**
+ * By which what is captured gets to the server.
+ * @typedef {object} Road
+ * @property {Pick<Capture, keyof Capture>} capture
+ * @property {Delivery} delivery
+ * @property {(opening: Opening) => Link} connect
+ * @property {typeof import("./health.js").health} [health] its own words
+ */
+/** @typedef {(captured: import("./capture.js").CaptureListener, delivery: Delivery, environment: PublisherEnvironment) => Road} Builder */
 
 const GHOST_MS = 10_000; // how long the server may take a lost connection of ours for a live one
+
+/** MediaRecorder, and a WebSocket. @type {Builder} */
+const recorded = (captured, delivery, environment) => ({
+  capture: new Capture(captured, environment),
+  delivery,
+  connect: ({ papers, ...opening }) => new Connection({ url: papers.url, protocols: papers.protocols(), ...opening }, environment),
+});
 
 const ACTIVE = new Set(["preparing", "connecting", "live", "reconnecting", "stopping"]);
 
@@ -49,7 +72,7 @@ export class Publisher {
   #notice = "";
   /** @type {Order | null} */
   #order = null;
-  /** @type {Connection | null} */
+  /** @type {Link | null} */
   #connection = null;
   #way;
   /** @type {Status | null} */
@@ -64,7 +87,8 @@ export class Publisher {
   #farewell = "";
   #resumed = false;
   #retry;
-  #capture;
+  /** @type {Road} */
+  #road;
   #delivery;
   #onchange;
   #environment;
@@ -78,11 +102,7 @@ export class Publisher {
     this.#admission = new Admission(this.#retry, environment);
     this.#clock = new LiveClock(environment);
     this.#delivery = new Delivery(environment.openStore(), () => this.#noticed(CRAMPED_WORDS));
-    this.#capture = new Capture({
-      recorded: (size) => this.#recorded(size),
-      over: (why) => this.stop(why),
-      failed: (error) => this.#captureFailed(error),
-    }, environment);
+    this.#road = this.#build(null);
   }
 
   get state() {
@@ -117,6 +137,16 @@ export class Publisher {
     return this.#connected ? this.#status : null;
   }
 
+  /** How the broadcast is, in words of its own. */
+  get health() {
+    return this.#road.health;
+  }
+
+  /** Whether what is sent is kept here until it is safe. */
+  get kept() {
+    return this.#road.health === undefined;
+  }
+
   get statistics() {
     const figures = this.#way.figures;
     return {
@@ -135,6 +165,7 @@ export class Publisher {
       liveSeconds: this.#clock.seconds,
       mimeType: this.#capture.mimeType,
       retrySeconds: this.#retry.seconds,
+      network: this.#connection?.network ?? null,
     };
   }
 
@@ -146,6 +177,7 @@ export class Publisher {
     try {
       const source = await order.openSource();
       if (!this.#awaits(order)) return source.close();
+      this.#road = this.#build(order.road?.() ?? null);
       this.#capture.adopt(source, order.bitrate);
     } catch (error) {
       if (this.#awaits(order)) this.#fail(PublishError.from(error));
@@ -221,6 +253,17 @@ export class Publisher {
     this.#onchange(this);
   }
 
+  /** @param {Builder | null} builder */
+  #build(builder) {
+    /** @type {import("./capture.js").CaptureListener} */
+    const captured = { recorded: (size) => this.#recorded(size), over: (why) => this.stop(why), failed: (error) => this.#captureFailed(error) };
+    return (builder ?? recorded)(captured, this.#delivery, this.#environment);
+  }
+
+  get #capture() {
+    return this.#road.capture;
+  }
+
   get #backlog() {
     return this.#delivery.backlog;
   }
@@ -247,12 +290,12 @@ export class Publisher {
 
   #connect() {
     const order = /** @type {Order} */ (this.#order);
-    const { url, protocols } = this.#admission.papers;
+    const { papers } = this.#admission;
     const { supply } = this.#delivery;
     this.#retry.opening();
     try {
       const hello = this.#delivery.hello(order, () => this.#capture.wantedType);
-      this.#connection = new Connection({ url, protocols: protocols(), hello, supply, listener: this.#listener() }, this.#environment);
+      this.#connection = this.#road.connect({ papers, hello, supply, listener: this.#listener() });
     } catch (error) {
       this.#fail(PublishError.from(error));
     }
@@ -264,9 +307,10 @@ export class Publisher {
       ready: (ready) => this.#ready(ready),
       ack: (ack) => this.#way.acked(this.#delivery.ack(ack), this.#backlog.seconds),
       status: (status) => this.#heard(status),
-      ended: () => this.#ended(),
+      ended: (words) => this.#ended(words),
       closed: (closing) => this.#closed(closing),
       sent: (bytes) => this.#way.sent(bytes),
+      noticed: (words) => this.#noticed(words),
     };
   }
 
@@ -316,11 +360,11 @@ export class Publisher {
     this.#onchange(this);
   }
 
-  #ended() {
+  #ended(words = "Ended: everything is in the playlist.") {
     this.#connection = null;
     if (this.#state !== "stopping") return this.#finish("ended", this.#withLoss("The server ended the broadcast."));
     this.#delivery.clear(); // it has all of it, acknowledged or not
-    this.#finish("ended", `${this.#farewell} Ended: everything is in the playlist.`.trim());
+    this.#finish("ended", `${this.#farewell} ${words}`.trim());
   }
 
   /** @param {Closing} closing */
@@ -329,8 +373,7 @@ export class Publisher {
     const now = this.#environment.now();
     const finished = this.#state === "stopping" && this.#backlog.safe;
     const verdict = judge(closing, { finished, ghost: now < this.#ghostUntil, kept: this.#backlog.begun });
-    const unanswered = closing.hello === "start" && closing.greeted && !closing.ready;
-    if (unanswered && closing.code !== 4409) this.#ghostUntil = now + GHOST_MS;
+    if (closing.hello === "start" && closing.greeted && closing.code !== 4409) this.#ghostUntil = now + GHOST_MS;
     switch (verdict.action) {
       case "done":
         return this.#ended();

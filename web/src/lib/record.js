@@ -12,7 +12,7 @@ import { clock } from "./format.js";
  * @property {Interruption[]} interruptions
  */
 
-/** What this page knows. @typedef {{ recordedSeconds: number, lostSeconds: number }} Own */
+/** What this page knows. `kept`: until it was safe; false: it went as it came. @typedef {{ recordedSeconds: number, lostSeconds: number, kept?: boolean }} Own */
 
 /** @typedef {{ name: string, words: string, id: string }} Figure */
 /** @typedef {{ light: "good" | "care", sentence: string, figures: Figure[] }} Told */
@@ -21,7 +21,7 @@ import { clock } from "./format.js";
 const ROUNDED = 0.5;
 
 /** @param {ServerRecord[]} records of one broadcast, or of those that followed each other @param {Own} own @returns {Told} */
-export function tell(records, { recordedSeconds, lostSeconds }) {
+export function tell(records, { recordedSeconds, lostSeconds, kept = true }) {
   const listed = sum(records.map(({ broadcast }) => broadcast.media_time));
   const peaks = records.map(({ broadcast }) => broadcast.viewers_peak).filter((peak) => peak !== null);
   const given = records.some(({ given_up_bytes }) => given_up_bytes > 0);
@@ -29,12 +29,12 @@ export function tell(records, { recordedSeconds, lostSeconds }) {
   const broken = records.flatMap(({ interruptions }) => interruptions);
   return {
     light: lost ? "care" : "good",
-    sentence: lost ? lossSentence(lostSeconds) : `Nothing was lost: all ${clock(recordedSeconds)} that were recorded stand in the playlist.`,
+    sentence: lost ? lossSentence(lostSeconds) : !kept ? "All that arrived stands in the playlist. By WebRTC, what the network lost on the way is lost." : `Nothing was lost: all ${clock(recordedSeconds)} that were recorded stand in the playlist.`,
     figures: [
       { id: "length", name: "Length", words: clock(listed) },
       ...(peaks.length > 0 ? [{ id: "peak", name: "Most viewers at once", words: String(Math.max(...peaks)) }] : []),
       { id: "interruptions", name: "Interruptions", words: interruptionWords(broken) },
-      { id: "lost", name: "Lost", words: lost ? (lostSeconds >= ROUNDED ? clock(Math.ceil(lostSeconds)) : "Some") : "Nothing" },
+      ...(kept || lost ? [{ id: "lost", name: "Lost", words: lost ? (lostSeconds >= ROUNDED ? clock(Math.ceil(lostSeconds)) : "Some") : "Nothing" }] : []),
     ],
   };
 }

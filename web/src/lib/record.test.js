@@ -37,3 +37,9 @@ test("interruptions: how many, how long", () => {
   assert.equal(interruptionWords([away(0.4)]), "1 (1 s)");
   assert.equal(interruptionWords([away(3.2), away(9)]), "2 (12 s in all)");
 });
+
+test("of what was not kept, nobody says that nothing was lost", () => {
+  const { sentence, figures } = tell([record()], { recordedSeconds: 60, lostSeconds: 0, kept: false });
+  assert.equal(sentence, "All that arrived stands in the playlist. By WebRTC, what the network lost on the way is lost.");
+  assert.ok(figures.every(({ id }) => id !== "lost"));
+});

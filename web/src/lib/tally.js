@@ -15,10 +15,10 @@ export class Tally {
   /** Of the server's playlist: what one segment takes. */
   segmentSeconds = 0;
 
-  /** @param {string} id as the server names it @param {number} segment seconds; 0: it does not say */
+  /** @param {string | null} id as the server names it; "" or null: not yet @param {number} segment seconds; 0: it does not say */
   ready(id, segment) {
     this.segmentSeconds = segment;
-    if (!this.broadcasts.includes(id)) this.broadcasts = [...this.broadcasts, id];
+    if (id && !this.broadcasts.includes(id)) this.broadcasts = [...this.broadcasts, id];
   }
 
   /** @param {number} bytes */

@@ -41,6 +41,7 @@
 /**
  * How the publisher's own broadcast goes, told to it once a second.
  * @typedef {object} Status
+ * @property {string} [broadcast] its id, where that was not known before
  * @property {BroadcastState} state
  * @property {string} message a plain sentence on the state
  * @property {number | null} speed of the encoder; 1 is real time

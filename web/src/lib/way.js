@@ -34,14 +34,15 @@ export class Way {
     this.#tally.acked(bytes, left);
   }
 
-  /** Another connection. @param {string} broadcast @param {number} segment seconds; 0: not known */
+  /** Another connection. @param {string | null} broadcast @param {number} segment seconds; 0: not known */
   ready(broadcast, segment) {
     this.#tally.ready(broadcast, segment);
     this.#upload.reset();
   }
 
   /** @param {Status} status @param {number} unsafe seconds that are not in the playlist */
-  heard({ state, latency }, unsafe) {
+  heard({ state, latency, broadcast = "" }, unsafe) {
+    this.#tally.ready(broadcast, this.#tally.segmentSeconds);
     if (state === "live") this.#upload.note(this.#environment.now(), unsafe - (latency ?? 0));
   }
 

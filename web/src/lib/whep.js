@@ -1,31 +1,4 @@
-// What goes over HTTP and in statistics when one watches by WHEP: read here, without a browser.
-
-/** Opus comes in stereo only to who says that it wants that (RFC 7587, 7.1); Chromium does not by itself. @param {string} sdp */
-export function inStereo(sdp) {
-  const payload = /^a=rtpmap:(\d+) opus\/48000\/2\r?$/im.exec(sdp)?.[1] ?? "";
-  const line = new RegExp(`^(a=fmtp:${payload} (?!.*\\bstereo=)[^\r\n]+)`, "m");
-  return payload === "" ? sdp : sdp.replace(line, "$1;stereo=1");
-}
-
-/**
- * STUN and TURN servers of an answer's `Link` headers (RFC 9725, 4.6), which `fetch` joins by commas.
- * @param {string | null} links
- * @returns {{ urls: string, username?: string, credential?: string }[]}
- */
-export function iceServers(links) {
-  const found = [];
-  for (const [, urls = "", rest = ""] of (links ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+(?:=(?:"(?:[^"\\]|\\.)*"|[^",;\s]*))?)*)/g)) {
-    const said = Object.fromEntries([...rest.matchAll(/([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))/g)].map(([, name = "", quoted, bare]) => [name.toLowerCase(), quoted?.replace(/\\(.)/g, "$1") ?? bare ?? ""]));
-    if (said.rel !== "ice-server" || !/^(stun|turn)s?:/.test(urls)) continue;
-    found.push(urls.startsWith("stun") ? { urls } : { urls, username: said.username ?? "", credential: said.credential ?? "" });
-  }
-  return found;
-}
-
-/** Milliseconds that an answer asks for before the next attempt; 0: none, or a date. @param {string | null} header */
-export function retryAfter(header) {
-  return /^\d{1,6}$/.test(header ?? "") ? Number(header) * 1000 : 0;
-}
+// What statistics tell when one watches by WHEP: read here, without a browser.
 
 /**
  * What one look at `getStats()` tells.

@@ -1,24 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { delay, iceServers, inStereo, look, retryAfter } from "./whep.js";
-
-test("Opus is asked for in stereo, once, and nothing else is touched", () => {
-  const sdp = ["m=audio 9 UDP/TLS/RTP/SAVPF 111 0", "a=rtpmap:0 PCMU/8000", "a=rtpmap:111 opus/48000/2", "a=fmtp:0 x=1", "a=fmtp:111 minptime=10;useinbandfec=1", ""].join("\r\n");
-  const changed = inStereo(sdp);
-  assert.equal(changed, sdp.replace("useinbandfec=1", "useinbandfec=1;stereo=1"));
-  assert.equal(inStereo(changed), changed);
-  assert.equal(inStereo("m=video 9 x\r\na=fmtp:96 a=1\r\n"), "m=video 9 x\r\na=fmtp:96 a=1\r\n");
-});
-
-test("servers for ICE, of headers that were joined", () => {
-  const links = '<stun:a.example:3478>; rel="ice-server", <turn:b.example?transport=udp>;rel="ice-server"; username="a, \\"b\\"" ;credential=pass; credential-type="password", </style.css>; rel="preload", <https://c.example>; rel="ice-server"';
-  assert.deepEqual(iceServers(links), [{ urls: "stun:a.example:3478" }, { urls: "turn:b.example?transport=udp", username: 'a, "b"', credential: "pass" }]);
-  assert.deepEqual([null, "", "nonsense"].map(iceServers), [[], [], []]);
-});
-
-test("for how long a server wants to be left alone", () => {
-  assert.deepEqual([null, "20", "Wed, 21 Oct 2026 07:28:00 GMT", "-1"].map(retryAfter), [0, 20_000, 0, 0]);
-});
+import { delay, look } from "./whep.js";
 
 const VIDEO = { type: "inbound-rtp", kind: "video", packetsReceived: 90, framesDecoded: 30, framesPerSecond: 20, jitterBufferDelay: 3, jitterBufferEmittedCount: 30 };
 const AUDIO = { type: "inbound-rtp", kind: "audio", packetsReceived: 50, jitterBufferDelay: 960, jitterBufferEmittedCount: 48_000 };

@@ -11,6 +11,7 @@ import { Pickers } from "./broadcast-pickers.js";
 import { Preview } from "./broadcast-preview.js";
 import { QualityField } from "./broadcast-quality.js";
 import { Standby } from "./broadcast-standby.js";
+import { WayField } from "./broadcast-way.js";
 
 /** @typedef {import("../lib/sources.js").OpenSource} OpenSource */
 /** @typedef {import("../lib/air.js").Choice} Choice */
@@ -28,6 +29,7 @@ const NOTHING = { camera: "", microphone: "" };
 
 /** What the person chooses, and what that does to the source that is open. */
 export class Setup {
+  way = new WayField();
   #muted = false;
   #preview = new Preview(() => this.#reshaped());
   #mixer = new MixerPanel();

@@ -52,12 +52,20 @@ function showWords(id, words) {
 /** @param {Publisher} publisher @param {HTMLVideoElement} picture what is shown of it here */
 export function renderStatistics(publisher, picture) {
   const { statistics, state } = publisher;
-  show(byId("statistics", HTMLElement), publisher.active && statistics.bytes > 0);
+  show(byId("statistics", HTMLElement), publisher.active && statistics.bytes + statistics.sentBytes > 0);
   setText(byId("live-clock", HTMLElement), clock(statistics.liveSeconds));
   if (state === "live" || state === "reconnecting") setSending(picture, statistics.mimeType);
   setText(byId("time", HTMLElement), clock(statistics.liveSeconds));
-  setText(byId("recorded", HTMLElement), bytes(statistics.bytes));
-  setText(byId("unsafe", HTMLElement), publisher.active ? `${statistics.unsafeSeconds.toFixed(1)} s` : "–");
+  setText(byId("recorded-name", HTMLElement), publisher.kept ? "Recorded" : "Sent");
+  setText(byId("recorded", HTMLElement), bytes(publisher.kept ? statistics.bytes : statistics.sentBytes));
+  setText(byId("unsafe-name", HTMLElement), publisher.kept ? "Not yet safe" : "Lost, round trip");
+  setText(byId("unsafe", HTMLElement), publisher.active ? doubt(publisher) : "–");
+}
+
+/** What may still be lost, or is. @param {Publisher} publisher */
+function doubt({ kept, statistics: { unsafeSeconds, network } }) {
+  if (kept) return `${unsafeSeconds.toFixed(1)} s`;
+  return network ? `${(network.lost * 100).toFixed(1)} %, ${Math.round(network.roundTrip * 1000)} ms` : "–";
 }
 
 /** @param {HTMLVideoElement} picture @param {string} mimeType */

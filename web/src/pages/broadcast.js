@@ -50,6 +50,7 @@ function changed() {
   if (state === shown) return;
   shown = state;
   if (state === "preparing") begun();
+  setup.way.fixed = active;
   setup.enter(publisher.switchable ? "live" : active ? "between" : "before");
   wakeLock.want(active && state !== "preparing");
   if (RELEASING.has(state)) setup.release();
@@ -80,7 +81,8 @@ let graphs = null;
 async function drawMinutes(minutes) {
   show(byId("minutes", HTMLElement), true);
   const { StudioGraphs } = await import("./studio-graphs.js");
-  graphs ??= new StudioGraphs(byId("graphs", HTMLElement));
+  const { kept } = publisher;
+  if (graphs?.kept !== kept) graphs = new StudioGraphs(byId("graphs", HTMLElement), kept);
   graphs.show(minutes);
 }
 
@@ -113,6 +115,7 @@ function goLive(takeover) {
   publisher.start({
     openSource: () => openSource(permission),
     ...permission.papers,
+    road: () => setup.way.road(() => feed?.broadcasts ?? []),
     bitrate: setup.bitrate,
     title: title.value.trim(),
     takeover,
@@ -129,7 +132,7 @@ function goLiveInstead(takeover) {
 async function openSource(permission) {
   const source = await setup.open();
   try {
-    const [counted] = await Promise.all([countdown.run(), permission.freshen()]);
+    const [counted] = await Promise.all([countdown.run(), permission.freshen(), setup.way.load()]);
     return counted && source.over ? setup.open() : source; // it may have been unplugged meanwhile
   } catch (error) {
     source.close(); // nobody else has it: the camera would stay on

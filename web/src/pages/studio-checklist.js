@@ -50,6 +50,7 @@ export class StudioChecklist {
   async use(permission) {
     this.#measuring.abort();
     this.#permission = permission;
+    this.#setup.way.offered = permission?.channel ? undefined : "";
     [this.#upload, this.#room, this.#askedAt] = ["unknown", permission?.channel === "" ? "unknown" : null, -Infinity];
     this.#render();
     if (permission === null || permission.channel === "") return;
@@ -93,6 +94,7 @@ export class StudioChecklist {
     const said = await answer?.json().catch(() => null);
     if (permission !== this.#permission) return;
     const refusal = said?.error?.message;
+    if (answer?.ok) this.#setup.way.offered = said?.whip;
     this.#room = answer?.ok ? said : refusal ? { ready: false, live: false, reasons: [refusal] } : null;
     this.#render();
   }

@@ -33,7 +33,7 @@ export class StudioLight {
 
   render() {
     const { state, message, status, statistics } = this.#publisher;
-    const { light, words, said } = health({ state, message, status, statistics, behind: this.minutes.behind(statistics.segmentSeconds), growing: this.minutes.growing, counting: this.#counting() });
+    const { light, words, said } = (this.#publisher.health ?? health)({ state, message, status, statistics, behind: this.minutes.behind(statistics.segmentSeconds), growing: this.minutes.growing, counting: this.#counting() });
     const line = byId("status", HTMLElement);
     setAttribute(line, "data-state", state);
     setText(line, words);
@@ -50,8 +50,9 @@ export class StudioLight {
     const { state, status, statistics } = this.#publisher;
     if (!RUNNING.has(state) || (now - this.#sampledAt) * 1000 < SAMPLE_MS * 0.9) return;
     this.#sampledAt = now;
-    const { sentBytes, safeBytes, unsafeSeconds, lagSeconds } = statistics;
-    this.minutes.add(now, { sent: sentBytes, safe: safeBytes, unsafe: unsafeSeconds, lag: lagSeconds, latency: status?.latency ?? null, speed: status?.speed ?? null, viewers: status?.viewers ?? null });
+    const { sentBytes, safeBytes, unsafeSeconds, network } = statistics;
+    const { lag } = network ?? { lag: statistics.lagSeconds };
+    this.minutes.add(now, { sent: sentBytes, safe: safeBytes, unsafe: unsafeSeconds, lag, lost: network?.lost ?? null, latency: status?.latency ?? null, speed: status?.speed ?? null, viewers: status?.viewers ?? null });
     this.#onsample(this.minutes);
   }
 

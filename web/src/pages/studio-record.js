@@ -24,7 +24,7 @@ export class StudioRecord {
   }
 
   /** @param {Publisher} publisher which is over @param {Permission | null} permission */
-  async show({ statistics, state }, permission) {
+  async show({ statistics, state, kept }, permission) {
     const turn = ++this.#turn;
     const { broadcasts, recordedSeconds } = statistics;
     if (broadcasts.length === 0 || recordedSeconds === 0) return;
@@ -33,7 +33,7 @@ export class StudioRecord {
     const known = records.filter((one) => one !== null);
     const [last] = known.slice(-1);
     if (last === undefined) return; // the sentence above says how it ended
-    this.#fill(tell(known, statistics), last, state === "ended");
+    this.#fill(tell(known, { ...statistics, kept }), last, state === "ended");
   }
 
   /** @param {import("../lib/record.js").Told} told @param {ServerRecord} last @param {boolean} well it was ended by who made it */

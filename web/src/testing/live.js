@@ -8,7 +8,7 @@ export function begin() {
   const states = [];
   const publisher = new Publisher(({ state }) => state !== states.at(-1) && states.push(state), environment);
   const source = new FakeSource();
-  const order = { openSource: async () => source, url: "ws://here/ws?streamKey=k", protocols: () => ["bearer.t"], renew: /** @type {(() => Promise<void>) | null} */ (null), advice: "Open a new link.", bitrate: 1_000_000, title: "T", takeover: false };
+  const order = { openSource: async () => source, url: "ws://here/ws?streamKey=k", channel: "demo", bearer: () => "k", protocols: () => ["bearer.t"], renew: /** @type {(() => Promise<void>) | null} */ (null), advice: "Open a new link.", bitrate: 1_000_000, title: "T", takeover: false };
   return { clock, store, publisher, source, order, states };
 }
 
