@@ -20,7 +20,6 @@ from tests.webrtc.test_whip_requests import asked, code, offered
 SECONDS = 14  # of the numbered recording
 
 _KEYFRAME = 2 * 30  # frames: where Janus knows whom to send to, it sends from the next keyframe on
-_TAIL = 10  # frames that FFmpeg may keep to itself when it takes leave
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def test_an_encoder_that_is_killed_loses_nothing_of_a_whip_broadcast(server: Ser
     assert found.complaints == ()
     for name, one in found.renditions.items():
         first, _, last = one.runs.partition("-")  # one run, so nothing is missing or doubled within
-        assert int(first) <= _KEYFRAME and int(last) >= source.frames - _TAIL, (name, one.runs)
+        assert int(first) <= _KEYFRAME and int(last) == source.frames - 1, (name, one.runs)
         assert one.overlap < 0.05 and (one.doubled, one.disordered, one.unreadable) == (0, 0, 0), name
 
 
