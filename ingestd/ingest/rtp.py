@@ -23,7 +23,7 @@ log = structlog.get_logger("ingestd.relay")
 
 _SOCKETS = Path("/proc/net/udp")
 _LOOK = 0.01  # seconds between two looks whether FFmpeg listens
-_GOODBYE = struct.pack("!BBHIBBHI", 0x80, 201, 1, 0, 0x81, 203, 1, 0)  # an empty RR, BYE (RFC 3550 §6.1, §6.6)
+_GOODBYE = struct.pack("!BBHIBBHI", 0x80, 201, 1, 0, 0x81, 203, 1, 0)  # RR, BYE (RFC 3550 §6.1, §6.6)
 
 _HELD: set[int] = set()  # even ports of all relays: between two lives of FFmpeg nobody has them bound
 
