@@ -19,7 +19,8 @@ from ingestd.webrtc.janus_config import SOCKET
 from tests.chaos.analysis import examine
 from tests.chaos.clip import clip
 from tests.support import http
-from tests.support.administrator import administrator, good
+from tests.support.accounts import admin_password
+from tests.support.administrator import good, signed_in
 from tests.support.media import check_ended
 from tests.support.server import Server, alive, argv, running, wait_for
 from tests.support.whep import more, patch, post, watching
@@ -169,7 +170,7 @@ def test_while_the_way_to_the_sfu_is_cut_media_go_on_and_then_all_works_as_befor
 
 def test_a_token_that_expires_lets_nobody_in_and_sends_nobody_away(server: Server) -> None:
     channel = server.on("demo2")
-    with administrator(channel) as admin:
+    with signed_in(server, "admin", admin_password(server.data)) as admin:
         made = good(admin.post("/channels/demo2/tokens", json={"scope": "publish"}))["token"]
     brief = shortened(server, made, 10)
     with publishing(channel, bearer=brief):
