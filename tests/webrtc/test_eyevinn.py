@@ -57,7 +57,7 @@ async ([id, address]) => {
 
 def entry(package: str) -> Path:
     folder = MODULES / package
-    main = folder / json.loads((folder / "package.json").read_text())["main"]
+    main = folder / str(json.loads((folder / "package.json").read_text())["main"])
     return (main / "index.js" if main.is_dir() else main.with_suffix(".js")).resolve()
 
 
