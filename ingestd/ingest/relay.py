@@ -74,7 +74,7 @@ class Source(Protocol):
         """It was started: the stream may come as soon as it listens. Never raises."""
         ...
 
-    def over(self, child: Child) -> None:
+    def over(self) -> None:
         """The publisher is gone; what is on the way still has to be written."""
         ...
 
@@ -95,7 +95,7 @@ class Played:
     async def flow(self, child: Child) -> None:
         """nginx sees to that."""
 
-    def over(self, child: Child) -> None:
+    def over(self) -> None:
         """nginx tells it."""
 
 
@@ -195,7 +195,7 @@ class Relay:
                 return refusal
             if self.left:
                 if life.silent_for() >= _LAST_SECONDS or loop.time() - left_at >= _DRAIN_SECONDS:
-                    self._source.over(child)
+                    self._source.over()
                 if life.silent_for() >= _DRAIN_SECONDS:
                     return None
             if not self.left and (late := life.overdue()):

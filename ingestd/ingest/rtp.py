@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +23,7 @@ log = structlog.get_logger("ingestd.relay")
 
 _SOCKETS = Path("/proc/net/udp")
 _LOOK = 0.01  # seconds between two looks whether FFmpeg listens
+_GOODBYE = struct.pack("!BBHIBBHI", 0x80, 201, 1, 0, 0x81, 203, 1, 0)  # RR, BYE (RFC 3550 §6.1, §6.6)
 
 _HELD: set[int] = set()  # even ports of all relays: between two lives of FFmpeg nobody has them bound
 
@@ -46,7 +47,6 @@ class Received:
         self._file = scratch / f"{name}.sdp"
         self._tracks = tracks
         self._forward = forward
-        self._told: Child | None = None
         self._held: list[int] = []  # ports that it uses, or did until they are no longer sent to
 
     def argv(self, program: str, analysis: float) -> list[str]:
@@ -74,11 +74,12 @@ class Received:
         else:
             self._let_go([track.port for track in self._tracks])
 
-    def over(self, child: Child) -> None:
-        """FFmpeg writes what it has when it is interrupted, once."""
-        if self._told is not child:
-            self._told = child
-            child.signal(signal.SIGINT)
+    def over(self) -> None:
+        """FFmpeg writes what it has when all tracks say goodbye. A signal it heeds only when its read times
+        out, after ten seconds."""
+        with suppress(OSError), _udp() as out:
+            for track in self._tracks:
+                out.sendto(_GOODBYE, (LOOPBACK, track.port + 1))
 
     def close(self) -> None:
         """Nothing is sent to it any more."""

@@ -22,6 +22,7 @@ from tests.chaos.result import Result
 from tests.chaos.runner import Plan, Teller, full, run, short
 from tests.chaos.soak import NAME as SOAK
 from tests.chaos.soak import soak
+from tests.chaos.stage import why_no_webrtc
 from tests.chaos.viewer import available
 
 _TIMES = 12  # four of each codec
@@ -61,6 +62,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _terminated)
     wanted = [one for one in _FAULTS if options.only is None or one.name in options.only]
     skipped = {one.name: why for one in wanted if (why := one.obstacle())}
+    if why := why_no_webrtc():
+        skipped["broadcasts by WHIP"] = why
     chosen = [one for one in FAULTS if one in wanted and one.name not in skipped]
     in_boxes = [one for one in BOXED if one in wanted and one.name not in skipped]
     form = "quick" if options.quick else "full"

@@ -29,8 +29,8 @@ class Autopsy:
     complaints: tuple[str, ...]
 
 
-def examine(fetch: Fetch, path: str, first: int, frames: int) -> Autopsy:
-    """The ended broadcast whose multivariant playlist is at ``path``."""
+def examine(fetch: Fetch, path: str, first: int, frames: int, late: int = 0) -> Autopsy:
+    """The ended broadcast whose multivariant playlist is at ``path``; the rest as for :func:`judge`."""
     base = path.rpartition("/")[0]
     names = [variant.uri for variant in parse_multivariant(fetch(path)).variants]
     texts = {name: fetch(f"{base}/{name}") for name in names}
@@ -42,7 +42,7 @@ def examine(fetch: Fetch, path: str, first: int, frames: int) -> Autopsy:
         streams = [b"".join(fetch(f"{base}/{uri}") for uri in uris) for uris in unbroken(text)]
         runs = [decode(stream) for stream in streams]
         complaints += [f"{name}: {words}" for _, said in runs for words in said]
-        verdicts[name.removesuffix(".m3u8")] = judge([run for run, _ in runs], first, frames)
+        verdicts[name.removesuffix(".m3u8")] = judge([run for run, _ in runs], first, frames, late)
     return Autopsy(verdicts, tuple(complaints))
 
 

@@ -165,7 +165,7 @@ class Broadcast:
         return str({key: found.get(key) for key in keys}) if found else "nobody answers"
 
     def autopsy(self) -> Autopsy:
-        return examine(self._server.fetch, self.path, self.clip.first, self.clip.frames)
+        return examine(self._server.fetch, self.path, self.clip.first, self.clip.frames, self.clip.late)
 
     @property
     def standstill(self) -> float:

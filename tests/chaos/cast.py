@@ -1,7 +1,7 @@
 """A broadcast on a server of this checkout's, published as anybody would, with what a fault can get hold of.
 
-A clip of :data:`RTMP` goes to nginx by FFmpeg, which keeps nothing and never comes back; any other to
-``/ws`` by ``ingestd publish``.
+A clip of :data:`RTMP` goes to nginx by FFmpeg, and one of :data:`WHIP` to Janus, which keep nothing and never
+come back; any other to ``/ws`` by ``ingestd publish``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import sys
 import psutil
 
 from tests.chaos.broadcast import Broadcast, Publisher
-from tests.chaos.clip import RTMP, Clip
+from tests.chaos.clip import RTMP, WHIP, Clip
 from tests.chaos.stage import Stage
 from tests.support.proxy import Proxy
 from tests.support.server import wait_for
+from tests.support.whip import publisher_to
 
 _ENCODER_SECONDS = 30.0
 
@@ -37,6 +38,9 @@ class Cast(Broadcast):
         secrets = stage.secrets(channel)
         if clip.codec == RTMP:
             command = by_rtmp(clip, f"{stage.rtmp}/{secrets['INGESTD_STREAM_KEY']}")
+        elif clip.codec == WHIP:
+            what = ["-re", "-i", str(clip.path), "-c", "copy"]
+            command = publisher_to(stage.whip(channel), what, secrets["INGESTD_STREAM_KEY"])
         else:
             command = by_websocket(clip, self.proxy.url)
         publisher = Publisher(command, secrets, stage.root / f"publish-{channel}")
@@ -50,6 +54,12 @@ class Cast(Broadcast):
             return found if found and found.pid != other_than else None
 
         return wait_for(f"an encoder of {self.channel}", find, _ENCODER_SECONDS)
+
+    def relay(self) -> psutil.Process:
+        """The FFmpeg that reads what Janus forwards of it."""
+        return wait_for(
+            f"a relay of {self.channel}", lambda: self.stage.relay(self.channel), _ENCODER_SECONDS
+        )
 
     def close(self) -> None:
         super().close()

@@ -33,15 +33,22 @@ CODECS = tuple(_VIDEO)
 RTMP = "rtmp"
 """What OBS sends: H.264 with B-frames; and AAC, in its rarer form of 44.1 kHz and one channel."""
 _VIDEO[RTMP] = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-profile:v", "main"]
+WHIP = "whip"
+"""What FFmpeg can publish by WebRTC as it is: H.264 without B-frames; and Opus in stereo."""
+_VIDEO[WHIP] = _VIDEO["h264"]
 
 _OPUS = ["-c:a", "libopus", "-b:a", "64k"]
-_AUDIO = dict.fromkeys(CODECS, _OPUS) | {RTMP: ["-c:a", "aac", "-b:a", "64k", "-ar", "44100", "-ac", "1"]}
+_AUDIO = dict.fromkeys(CODECS, _OPUS) | {
+    RTMP: ["-c:a", "aac", "-b:a", "64k", "-ar", "44100", "-ac", "1"],
+    WHIP: [*_OPUS, "-ac", "2"],
+}
 _LIVE = ["-live", "1", "-cluster_time_limit", "500"]
 _CONTAINER = {
     "vp8": ["-f", "webm", *_LIVE],
     "vp9": ["-f", "webm", *_LIVE],
     "h264": ["-f", "matroska", *_LIVE],
     RTMP: ["-f", "flv"],
+    WHIP: ["-f", "matroska", *_LIVE],
 }
 
 
@@ -57,6 +64,12 @@ class Clip:
     @property
     def seconds(self) -> float:
         return self.frames / FRAME_RATE
+
+    @property
+    def late(self) -> int:
+        """Frames that may be over before the server listens: by WebRTC it begins with a keyframe, and none
+        is made for it of a recording."""
+        return 2 * _KEYFRAMES if self.codec == WHIP else 0
 
     @property
     def bytes_per_second(self) -> float:

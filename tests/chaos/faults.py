@@ -17,7 +17,8 @@ from random import Random
 import psutil
 
 from tests.chaos.cast import Cast
-from tests.chaos.stage import Stage, can_mount, faketime
+from tests.chaos.clip import CODECS, RTMP, WHIP
+from tests.chaos.stage import Stage, can_mount, faketime, why_no_webrtc
 from tests.support.server import wait_for
 
 _ROW = 5  # deaths of an encoder, one right after the other
@@ -51,6 +52,7 @@ class Fault:
     """``lasts``: seconds for which it goes on. ``whole``: it hits the whole server.
 
     ``during``: recording has to go on all the while, or the fault would not be the one that is meant.
+    ``loses``: seconds of pictures that it may cost, in one piece, as its sentence says.
     """
 
     name: str
@@ -59,13 +61,28 @@ class Fault:
     lasts: float = 0.0
     whole: bool = False
     inside: bool = False  # of the encoder alone: no publisher can notice it
+    behind: bool = False  # nor can one by WebRTC
+    webrtc: bool = False  # of what only WebRTC has
+    loses: float = 0.0
     during: bool = False
     switch: bool = False  # two recordings, one after the other
     small_disk: bool = False
     clock: bool = False
 
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """Of the publishers that keep what they send; it strikes them in turns."""
+        return () if self.webrtc else CODECS
+
+    @property
+    def keeping_nothing(self) -> tuple[str, ...]:
+        """Whoever keeps nothing and has to outlive it, too."""
+        return (RTMP,) * self.inside + (WHIP,) * (self.inside or self.behind or self.webrtc)
+
     def obstacle(self) -> str:
         """Why it cannot be done on this machine; empty: it can."""
+        if self.webrtc and (why := why_no_webrtc()):
+            return why
         if self.small_disk and not can_mount():
             return "no file system can be mounted here; it takes root"
         if self.clock and not faketime():
@@ -96,6 +113,20 @@ def kill_encoder_in_a_row(scene: Scene) -> None:
 
     scene.struck()
     scene.each(kill)
+
+
+# WebRTC
+
+
+def kill_relay(scene: Scene) -> None:
+    scene.struck()
+    scene.each(lambda cast: cast.relay().kill())
+
+
+def kill_janus_of_viewers(scene: Scene) -> None:
+    scene.struck()
+    (found,) = [one for one in scene.stage.children("janus") if one.cwd().endswith("/out")]
+    found.kill()
 
 
 # The connection
@@ -241,11 +272,29 @@ FAULTS = (
         kill_encoder_and_cut(5),
         lasts=5,
     ),
-    Fault("nginx-worker", "nginx's worker is killed", kill_nginx_worker, whole=True),
-    Fault("nginx-killed", "nginx is killed, master and workers", kill_nginx, whole=True),
+    Fault("nginx-worker", "nginx's worker is killed", kill_nginx_worker, whole=True, behind=True),
+    Fault("nginx-killed", "nginx is killed, master and workers", kill_nginx, whole=True, behind=True),
     Fault("daemon-killed", "the daemon is killed (SIGKILL)", kill_daemon, whole=True),
     Fault("daemon-terminated", "the daemon is restarted (SIGTERM)", terminate_daemon, whole=True),
     Fault("daemon+nginx", "nginx and the daemon are killed at once", kill_daemon_and_nginx, whole=True),
-    Fault("disk-full", "the disk is full for 10 s", fill_disk(10), lasts=10, whole=True, small_disk=True),
-    Fault("clock-stepped", "the clock is stepped by an hour", step_clock, whole=True, clock=True),
+    Fault(
+        "disk-full",
+        "the disk is full for 10 s",
+        fill_disk(10),
+        lasts=10,
+        whole=True,
+        behind=True,
+        small_disk=True,
+    ),
+    Fault(
+        "clock-stepped", "the clock is stepped by an hour", step_clock, whole=True, behind=True, clock=True
+    ),
+    Fault("watch-janus", "the Janus of viewers is killed", kill_janus_of_viewers, webrtc=True),
+    Fault(
+        "relay-killed",
+        "what receives WebRTC for the encoder is killed: the pictures up to a keyframe are lost",
+        kill_relay,
+        webrtc=True,
+        loses=6,
+    ),
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
-from tests.chaos.clip import RTMP
+from tests.chaos.clip import RTMP, WHIP
 
 EARLIEST = 2.0  # seconds of media in the playlist before anything is done
 START_SECONDS = 60.0  # until they stand there
@@ -44,7 +44,7 @@ FORMS = {"quick": QUICK, "full": FULL}
 
 def settings(form: Form, codecs: Iterable[str]) -> dict[str, object]:
     """``codecs``: of all broadcasts that the server will have."""
-    made: dict[str, object] = {"encoder_ladder": form.ladder}
+    made: dict[str, object] = {"encoder_ladder": form.ladder, "webrtc_enabled": WHIP in codecs}
     if RTMP in codecs:
         made["ingest_resume_window"] = _RTMP_WINDOW
     return made

@@ -9,6 +9,7 @@ from math import ceil
 from random import Random
 
 from tests.chaos.cast import Cast
+from tests.chaos.cells import FRAME_RATE
 from tests.chaos.clip import CODECS, Clip, clip, joined
 from tests.chaos.faults import Fault, Scene
 from tests.chaos.form import EARLIEST, END_SECONDS, START_SECONDS, Form, moment
@@ -45,7 +46,8 @@ def play(
     stage: Stage, fault: Fault, clips: Sequence[Clip], form: Form, chance: Random, *, viewer: bool = False
 ) -> list[Result]:
     """One scene on a server that runs; what became of each broadcast. Raises nothing but Ctrl-C."""
-    results = [Result(fault.name, one.codec) for one in clips]
+    loses = round(fault.loses * FRAME_RATE)
+    results = [Result(fault.name, one.codec, loses=loses) for one in clips]
     with ExitStack() as stack:
         channels = [stage.channel() for _ in clips]
         watcher = _sit_down(stage, channels[0], stack) if viewer else None

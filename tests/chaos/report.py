@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tests.chaos.clip import CODECS, RTMP
+from tests.chaos.clip import CODECS, RTMP, WHIP
 from tests.chaos.result import Result, drift, ms
 
 HEAD = (
@@ -13,7 +13,7 @@ HEAD = (
     *("sound twice at a seam", "A/V skew before, after", "playlist stood still, at worst"),
     "viewer's stall, at worst",
 )
-_BY_RTMP = " (H.264 by RTMP)"
+_BY = {"": "", RTMP: " (H.264 by RTMP)", WHIP: " (H.264 by WHIP)"}
 
 
 def report(
@@ -37,23 +37,29 @@ _LEGEND = (
 
 
 def rows(results: Iterable[Result], sentences: Mapping[str, str]) -> list[tuple[str, ...]]:
-    """One for each fault, in the order of the sentences; others follow as they came. Publishers by RTMP,
-    who keep nothing, have a row of their own."""
-    groups: dict[tuple[str, bool], list[Result]] = defaultdict(list)
+    """One for each fault, in the order of the sentences; others follow as they came. Publishers by RTMP
+    and by WHIP, who keep nothing, have rows of their own."""
+    groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        groups[result.fault, result.codec == RTMP].append(result)
-    order = list(sentences)
-    ranked = sorted(groups, key=lambda key: (order.index(key[0]) if key[0] in order else len(order), key[1]))
-    return [_row(sentences.get(name, name) + rtmp * _BY_RTMP, groups[name, rtmp]) for name, rtmp in ranked]
+        groups[result.fault, result.codec if result.codec in _BY else ""].append(result)
+    order, ways = list(sentences), list(_BY)
+    ranked = sorted(
+        groups,
+        key=lambda key: (order.index(key[0]) if key[0] in order else len(order), ways.index(key[1])),
+    )
+    return [_row(sentences.get(name, name) + _BY[way], groups[name, way]) for name, way in ranked]
 
 
 def _row(sentence: str, group: Sequence[Result]) -> tuple[str, ...]:
     spoiled = sum(one.spoiled for one in group)
+    named = sum(one.named for one in group)
     skewed = max(group, key=lambda one: drift((one.before, one.after)))
     found = [one for one in group if one.verdicts]
     return (
         *(sentence, _runs(group)),
-        _zero(sum(one.lost for one in group)) + (f" (and **{spoiled}** spoiled)" if spoiled else ""),
+        _zero(sum(one.lost for one in group))
+        + (f" (and {named}, as said)" if named else "")
+        + (f" (and **{spoiled}** spoiled)" if spoiled else ""),
         _zero(sum(one.doubled for one in group)),
         _worst((one.gap for one in found), ms),
         _worst((one.overlap for one in found), ms),
@@ -66,7 +72,7 @@ def _row(sentence: str, group: Sequence[Result]) -> tuple[str, ...]:
 def _runs(group: Sequence[Result]) -> str:
     """By codec; and how many failed for another reason than their frames."""
     counts = Counter(one.codec for one in group)
-    codecs = (RTMP,) if RTMP in counts else CODECS
+    codecs = [way for way in _BY if way in counts] or CODECS
     failed = sum(bool(one.off or one.trouble or not one.verdicts) for one in group)
     return ", ".join(str(counts[codec]) for codec in codecs) + (f" (**{failed} failed**)" if failed else "")
 

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.chaos.cells import FRAME_RATE
 from tests.chaos.transport import SAMPLES
 from tests.chaos.verdict import Skew, Verdict, before_and_after
 
 _SOUND = SAMPLES / 48000 + 0.002  # seconds: one AAC packet; publishers' time stamps are rounded to 1 ms
+_TOGETHER = 0.1  # seconds
 _MARGIN = 1.0  # seconds around a fault whose skew counts neither as before nor as after
 
 
@@ -30,13 +32,23 @@ class Result:
     standstill: float = 0.0
     again: float | None = None
     viewer: float | None = None
+    loses: int = 0  # frames that may be missing in each rendition, in one piece: the fault says so
 
     def count(self, what: Callable[[Verdict], int]) -> int:
         return sum(what(one) for one in self.verdicts.values())
 
     @property
     def lost(self) -> int:
-        return self.count(lambda one: len(one.lost))
+        """Without those that the fault may cost."""
+        return self.count(lambda one: 0 if self._named(one) else len(one.lost))
+
+    @property
+    def named(self) -> int:
+        """Frames lost as the fault says."""
+        return self.count(lambda one: len(one.lost) if self._named(one) else 0)
+
+    def _named(self, one: Verdict) -> bool:
+        return len(one.lost) <= self.loses and one.holes <= 1
 
     @property
     def doubled(self) -> int:
@@ -59,12 +71,16 @@ class Result:
         """What is wrong with the sound, in words.
 
         A restart may begin with another packet of sound than the one after the last, but by no more
-        than one: what was measured is 0 ms missing, 19 ms twice, and a skew that changes by 3 ms.
+        than one: what was measured is 0 ms missing, 19 ms twice, and a skew that changes by 3 ms. Where
+        pictures may be lost, the sound between them is, too; and what receives anew puts both together
+        anew, by when the first of each have come.
         """
+        missing = self.gap - self.loses / FRAME_RATE
+        moved = drift((self.before, self.after)) - (_TOGETHER if self.loses else 0)
         measured = {
-            "is missing": self.gap,
+            "is missing": missing,
             "stands there twice": self.overlap,
-            "moves against the picture": drift((self.before, self.after)),
+            "moves against the picture": moved,
         }
         return [f"{ms(amount)} of sound {what}" for what, amount in measured.items() if amount > _SOUND]
 
@@ -77,6 +93,7 @@ class Result:
     def __str__(self) -> str:
         """One line, and one more for each rendition or trouble that is worth it."""
         words = f"{self.fault} {self.codec}: {self.lost} lost, {self.doubled} doubled"
+        words += f", {self.named} lost as it says" if self.named else ""
         words += f", {self.spoiled} spoiled" if self.spoiled else ""
         words += f"; sound {ms(self.gap)} missing at most, {ms(self.overlap)} twice"
         words += f", skew {ms(self.before)} before, {ms(self.after)} after"

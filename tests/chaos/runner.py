@@ -19,8 +19,10 @@ broadcasts at once), and one strike in :data:`_WATCHED_ONE_IN` is watched: of tw
 that is one of each codec. A scene lasts as long as its longest clip and some ten seconds more for the
 server's start, the last segments and the examination; all in all fifty minutes.
 
-Faults of the encoder strike RTMP publishers as well, on a server of their own: in the full form ten times
-each, at the end of the first lane, which has fewer servers to start and so is done before the other.
+Publishers who keep nothing (by RTMP, by WHIP) are struck as well by what they have to outlive, on servers of
+their own: in the full form ten times each at the end of the first lane, and three times at the end of the
+second. By WHIP that takes a network of their own (Janus uses no loopback), and is left out where there can
+be none.
 """
 
 from __future__ import annotations
@@ -28,25 +30,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import zip_longest
 from random import Random
 from threading import Lock
 
-from tests.chaos.clip import CODECS, RTMP, Clip
+from tests.chaos.clip import CODECS, RTMP, WHIP, Clip
 from tests.chaos.faults import Fault
 from tests.chaos.form import FULL, QUICK, Form, settings
 from tests.chaos.play import clip_for, clip_seconds, play
 from tests.chaos.result import Result
-from tests.chaos.stage import Stage
+from tests.chaos.stage import Stage, why_no_webrtc
 from tests.chaos.viewer import available
+from tests.support.network import own_network
 
 WATCHED = ("encoder-killed",)
 """Where a viewer watches in the short form: a browser takes as much of the machine as ten broadcasts."""
 
 _WATCHED_ONE_IN = 4  # strikes in the full form; no multiple of the number of codecs
 _TOGETHER = len(CODECS)  # broadcasts that share a server in the full form
-_RTMP_TIMES = 10  # strikes of a fault by RTMP at most: the form is long as it is
+_TIMES = {RTMP: 10, WHIP: 3}  # strikes of a fault at most: the form is long as it is
 
 Say = Callable[[str], None]
 
@@ -97,19 +101,25 @@ class Plan:
 def short(faults: Sequence[Fault], seed: int, *, viewer: bool) -> Plan:
     """Each fault once: of one broadcast all at a time, in turns of codecs; of the server with all three."""
     watched = WATCHED if viewer and available() else ()
-    alone = sorted((one for one in faults if not one.whole), key=lambda one: -one.lasts)
+    alone = sorted((one for one in faults if one.codecs and not one.whole), key=lambda one: -one.lasts)
     parts = [
         Part(one, (CODECS[turn % len(CODECS)],), viewer=one.name in watched) for turn, one in enumerate(alone)
     ]
     whole = [Act((Part(one, CODECS, viewer=one.name in watched),)) for one in faults if one.whole]
     acts = (Act(tuple(parts)),) if parts else ()
-    return Plan(QUICK, ((*acts, *by_rtmp(faults)), tuple(whole)), seed)
+    return Plan(QUICK, ((*acts, *_others(RTMP, faults, 1)), (*whole, *_others(WHIP, faults, 1))), seed)
 
 
-def by_rtmp(faults: Sequence[Fault], number: int = 0) -> tuple[Act, ...]:
-    """What a publisher that keeps nothing has to outlive."""
-    parts = tuple(Part(one, (RTMP,), number) for one in faults if one.inside)
-    return (Act(parts),) if parts else ()
+def _others(codec: str, faults: Sequence[Fault], times: int) -> list[Act]:
+    """What publishers that keep nothing have to outlive, so many times."""
+    if codec == WHIP and why_no_webrtc():
+        return []
+    acts = []
+    for number in range(min(times, _TIMES[codec])):
+        parts = [Part(one, (codec,), number) for one in faults if codec in one.keeping_nothing]
+        together = tuple(part for part in parts if not part.fault.whole)
+        acts += [Act(together)] * bool(together) + [Act((part,)) for part in parts if part.fault.whole]
+    return acts
 
 
 def full(faults: Sequence[Fault], seed: int, times: int, *, quick: bool, viewer: bool) -> Plan:
@@ -120,18 +130,19 @@ def full(faults: Sequence[Fault], seed: int, times: int, *, quick: bool, viewer:
             for number in range(times)
         ]
         for one in faults
+        if one.codecs
     }
     alone, whole = (
         tuple(
             Act(tuple(strikes[one.name][first : first + together]))
             for first in range(0, times, together)
             for one in faults
-            if one.whole == whole
+            if one.codecs and one.whole == whole
         )
         for whole, together in ((False, _TOGETHER), (True, 1))
     )
-    relayed = tuple(act for number in range(min(times, _RTMP_TIMES)) for act in by_rtmp(faults, number))
-    return Plan(QUICK if quick else FULL, ((*alone, *relayed), whole), seed)
+    alone, whole = (*alone, *_others(RTMP, faults, times)), (*whole, *_others(WHIP, faults, times))
+    return Plan(QUICK if quick else FULL, (alone, whole), seed)
 
 
 def run(plan: Plan, say: Say) -> list[Result]:
@@ -163,13 +174,15 @@ def _act(act: Act, plan: Plan, say: Say) -> list[Result]:
     """On a server of its own. What is wrong with the server is wrong with each broadcast."""
     faults = [part.fault for part in act.parts]
     results: list[Result] = []
+    codecs = {codec for part in act.parts for codec in part.codecs}
     stage = Stage(
-        settings(plan.form, {codec for part in act.parts for codec in part.codecs}),
+        settings(plan.form, codecs),
         small_disk=any(one.small_disk for one in faults),
         clock=any(one.clock for one in faults),
     )
     try:
-        with stage, ThreadPoolExecutor(len(act.parts)) as pool:
+        network = own_network() if WHIP in codecs else nullcontext()
+        with network, stage, ThreadPoolExecutor(len(act.parts)) as pool:
             played = [pool.submit(_part, stage, part, plan, say) for part in act.parts]
             results = [result for one in played for result in one.result()]
     except Exception as error:

@@ -21,10 +21,12 @@ from typing import Any
 import httpx
 import psutil
 
+from ingestd.webrtc.janus import find, find_libraries
 from tests.chaos.form import environment
 from tests.chaos.log import last_words, tracebacks
 from tests.support import http
 from tests.support.accounts import make_channels, token_for
+from tests.support.network import why_none
 from tests.support.ports import free_port
 from tests.support.server import PATIENCE, wait_for
 
@@ -112,6 +114,10 @@ class Stage:
     def rtmp(self) -> str:
         """Where encoders publish."""
         return f"rtmp://{LOOPBACK}:{self._ports[2]}/live"
+
+    def whip(self, channel: str) -> str:
+        """Where they do by WebRTC."""
+        return f"http://{LOOPBACK}:{self.port}/whip/{channel}"
 
     def channel(self) -> str:
         """One that nobody has used yet."""
@@ -271,6 +277,10 @@ class Stage:
         """The FFmpeg that pushes a broadcast at this moment."""
         return next((one for one in self.children("ffmpeg") if f"/{broadcast}-" in arguments(one)), None)
 
+    def relay(self, channel: str) -> psutil.Process | None:
+        """The FFmpeg that reads what a channel's publisher sends by WebRTC."""
+        return next((one for one in self.children("ffmpeg") if f" {channel}-" in arguments(one)), None)
+
     def fill_disk(self) -> None:
         """Not a byte is left where segments and journals are written."""
         with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
@@ -319,6 +329,13 @@ def arguments(process: psutil.Process) -> str:
 def faketime() -> str | None:
     """Debian's libfaketime, if it is installed."""
     return next(iter(glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
+
+
+def why_no_webrtc() -> str:
+    """Why nobody can publish by WebRTC here; empty: one can."""
+    if find("janus") is None or find_libraries() is None:
+        return "Janus is not installed"
+    return why_none()
 
 
 def can_mount() -> bool:

@@ -73,14 +73,22 @@ class Verdict:
     skews: tuple[Skew, ...]
 
     @property
+    def holes(self) -> int:
+        """Pieces of which the lost frames are."""
+        return sum(number - 1 not in self.lost for number in self.lost)
+
+    @property
     def damage(self) -> int:
         """Frames that are not what they should be. 0: every frame exactly once, in order, and readable."""
         return len(self.lost) + self.doubled + self.disordered + self.unreadable
 
 
-def judge(runs: Sequence[Run], first: int, frames: int) -> Verdict:
-    """A rendition in which ``frames`` frames from number ``first`` on should stand."""
+def judge(runs: Sequence[Run], first: int, frames: int, late: int = 0) -> Verdict:
+    """A rendition in which ``frames`` frames from number ``first`` on should stand; so many of them may be
+    over before it begins (``late``)."""
     numbers = [int(number) for run in runs for number in run.numbers]
+    begun = min((number for number in numbers if first <= number <= first + late), default=first)
+    first, frames = begun, frames - (begun - first)
     seen = Counter(number for number in numbers if first <= number < first + frames)
     strangers = len(numbers) - seen.total()
     # a frame without a picture, or a picture without a frame: the decoder dropped or made one

@@ -37,9 +37,12 @@ def url(server: Server, query: str = "") -> str:
 
 def publisher(server: Server, what: Sequence[str], bearer: str = "", query: str = "") -> list[str]:
     """The command line of one that publishes ``what``."""
+    return publisher_to(url(server, query), what, bearer or server.stream_key)
+
+
+def publisher_to(url: str, what: Sequence[str], bearer: str) -> list[str]:
     program = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "warning"]
-    whip = ["-f", "whip", "-authorization", bearer or server.stream_key, "-whip_flags", "dtls_active"]
-    return [*program, *what, *whip, url(server, query)]
+    return [*program, *what, "-f", "whip", "-authorization", bearer, "-whip_flags", "dtls_active", url]
 
 
 def copied(clip: Clip) -> list[str]:

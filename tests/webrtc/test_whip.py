@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FAKE_CAMERA, QUIET
 from tests.support.accounts import admin_password, exchange_key
@@ -18,10 +19,13 @@ from tests.support.whip import generated, publishing, publishing_aiortc, url
 from tests.system.conftest import SMALL
 
 PAGE = """
-async ([place, bearer]) => {
+async ([place, bearer, sendEncodings]) => {
     const peer = new RTCPeerConnection()
     const media = await navigator.mediaDevices.getUserMedia({ video: true, audio: true })
-    for (const track of media.getTracks()) peer.addTransceiver(track, { direction: "sendonly" })
+    for (const track of media.getTracks()) {
+        const layers = track.kind === "video" && sendEncodings ? { sendEncodings } : {}
+        peer.addTransceiver(track, { direction: "sendonly", ...layers })
+    }
     await peer.setLocalDescription()
     await new Promise((done) => {
         peer.onicegatheringstatechange = () => peer.iceGatheringState === "complete" && done()
@@ -29,14 +33,21 @@ async ([place, bearer]) => {
     const headers = { Authorization: `Bearer ${bearer}`, "Content-Type": "application/sdp" }
     const answer = await fetch(place, { method: "POST", headers, body: peer.localDescription.sdp })
     await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() })
+    window.peer = peer
     window.leave = () => fetch(answer.headers.get("location"), { method: "DELETE", headers })
 }
+"""
+
+_SENT = """
+async () => [...(await window.peer.getStats()).values()]
+    .filter((one) => one.type === "outbound-rtp" && one.kind === "video" && one.bytesSent)
+    .map((one) => one.rid)
 """
 
 
 @pytest.fixture(scope="module")
 def server(network: None) -> Iterator[Server]:
-    with running(channels=10, webrtc_enabled=True, ingest_resume_window=30, **SMALL) as made:
+    with running(channels=11, webrtc_enabled=True, ingest_resume_window=30, **SMALL) as made:
         yield made
 
 
@@ -134,16 +145,37 @@ def test_whose_key_is_taken_back_has_to_go(server: Server) -> None:
     assert visit["reason"] == "The right to publish here has been taken back."
 
 
+@contextmanager
+def browser(server: Server, folder: Path) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch_persistent_context(
+            folder, executable_path=CHROMIUM, args=[*QUIET, *FAKE_CAMERA]
+        )
+        page = made.new_page()
+        page.goto(server.http)
+        yield page
+        made.close()
+
+
 def test_a_browser_publishes(server: Server, tmp_path: Path) -> None:
     channel = server.on("demo9")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            tmp_path, executable_path=CHROMIUM, args=[*QUIET, *FAKE_CAMERA]
-        )
-        page = browser.new_page()
-        page.goto(server.http)
+    with browser(server, tmp_path) as page:
         page.evaluate(PAGE, [url(channel), channel.stream_key])
         media(channel, 4)
         page.evaluate("() => window.leave()")
         check(channel, 4)
-        browser.close()
+
+
+def test_of_a_browser_that_offers_layers_the_first_is_taken(server: Server, tmp_path: Path) -> None:
+    channel = server.on("demo10")
+    layers = [
+        {"rid": "f"},
+        {"rid": "h", "scaleResolutionDownBy": 2},
+        {"rid": "q", "scaleResolutionDownBy": 4},
+    ]
+    with browser(server, tmp_path) as page:
+        page.evaluate(PAGE, [url(channel), channel.stream_key, layers])
+        media(channel, 4)
+        assert page.evaluate(_SENT) == ["f"]
+        page.evaluate("() => window.leave()")
+        check(channel, 4)
