@@ -19,6 +19,7 @@ from ingestd.broadcast.stall import Stall
 from ingestd.delivery.delivery import Delivery, stream_name
 from ingestd.encoder.argv import Plan, argv
 from ingestd.encoder.encoder import Encoder, EncoderSettings
+from ingestd.encoder.ladder import with_picture
 from ingestd.encoder.progress import Progress
 from ingestd.errors import StartError
 from ingestd.processes import Exit
@@ -55,6 +56,7 @@ class Works:
     stall_timeout: float
     slow_timeout: float = 10.0
     climb_after: float = 60.0
+    sound: str = ""  # URL of its application for sound beside pictures, which it cuts into small pieces
 
 
 class Generation:
@@ -144,15 +146,21 @@ class Generation:
             await encoder.stop()
 
     def _plan(self) -> Plan:
-        names = [made.name for made in self._epoch.active]
-        streams = {name: stream_name(self._broadcast, self.number, name) for name in names}
+        works, pictured = self._works, self._epoch.init.video
+        places = {
+            made.name: works.rtmp if made.video_bitrate or not pictured else works.sound
+            for made in self._epoch.active
+        }
         return Plan(
             init=self._epoch.init,
             renditions=self._epoch.active,
             origins=dict(self._epoch.commits),
-            targets={name: f"{self._works.rtmp}/{stream}" for name, stream in streams.items()},
-            segment=self._works.segment,
-            preset=self._works.preset,
+            targets={
+                name: f"{place}/{stream_name(self._broadcast, self.number, name)}"
+                for name, place in places.items()
+            },
+            segment=works.segment,
+            preset=works.preset,
         )
 
     def _drained(self) -> None:
@@ -181,7 +189,7 @@ class Generation:
         """Why the encoder has to be replaced now."""
         if self._delivery.spoiled:
             return Reason.TARGET
-        now, lag, several = time.monotonic(), self._epoch.lag, len(self._epoch.active) > 1
+        now, lag, several = time.monotonic(), self._epoch.lag, len(with_picture(self._epoch.active)) > 1
         match self._pace.look(now, lag, self._epoch.commit):
             case Verdict.DROP if several:
                 return Reason.TOO_SLOW
