@@ -8,7 +8,7 @@ not mind. So segments of sound alone, and of picture alone, get a program map of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 PACKET = 188
 HEAD = 2 * PACKET  # a program association table and a program map table, a packet each
@@ -85,11 +85,15 @@ def _begun(data: bytes, pid: int) -> list[tuple[float, bytes]]:
 
 
 def join(pictures: bytes, sound: bytes) -> bytes:
-    """One segment with both, by time."""
-    parts = [*_begun(pictures, _VIDEO_PID), *_begun(sound, _AUDIO_PID)]
-    first = parts[0][0] if parts else 0.0
-    parts.sort(key=lambda part: elapsed(first, part[0]))
-    return head(video=True, audio=True) + b"".join(packets for _, packets in parts)
+    """One segment with both, by time; neither changes its own order."""
+    shown, heard = _begun(pictures, _VIDEO_PID), _begun(sound, _AUDIO_PID)
+    first = (shown or heard or [(0.0, b"")])[0][0]
+    placed: list[tuple[float, bytes]] = []
+    for parts in (shown, heard):
+        reached = accumulate((elapsed(first, time) for time, _ in parts), max)
+        placed += [(place, packets) for place, (_, packets) in zip(reached, parts, strict=True)]
+    placed.sort(key=lambda part: part[0])
+    return head(video=True, audio=True) + b"".join(packets for _, packets in placed)
 
 
 def counter(packets: bytes) -> int:

@@ -143,8 +143,10 @@ def _audio(plan: Plan, rendition: Rendition) -> list[str]:
     # async fills what a muted or late track leaves out, so that sound stays where it belongs
     kbps = rendition.audio_bitrate // 1000
     filters = f"aresample={SAMPLE_RATE}:async=1"
-    if rendition.separate and plan.init.video:  # also what it leaves out at the beginning
-        filters += f":first_pts={round(plan.origins.get(rendition.name, 0.0) * SAMPLE_RATE)}"
+    if rendition.separate and plan.init.video:
+        # also what it leaves out at the beginning; by itself, because it counts samples of its input
+        first = round(plan.origins.get(rendition.name, 0.0) * SAMPLE_RATE)
+        filters = f"aresample={SAMPLE_RATE},aresample=async=1:first_pts={first}"
     return [
         *["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{kbps}k", "-ac", "2"],
         *["-af", filters],
