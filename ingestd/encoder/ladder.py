@@ -115,6 +115,11 @@ def with_picture(renditions: Sequence[Rendition]) -> tuple[Rendition, ...]:
     return tuple(made for made in renditions if made.video_bitrate)
 
 
+def without_largest(renditions: Sequence[Rendition], count: int) -> tuple[Rendition, ...]:
+    """The ladder with so many left out from the top; one that shows something stays, where there is one."""
+    return tuple(renditions[min(count, max(0, len(with_picture(renditions)) - 1)) :])
+
+
 def _even(pixels: float, at_most: int) -> int:
     """The nearest even size, which 4:2:0 needs, that is not larger than the source's."""
     return max(2, min(2 * round(pixels / 2), at_most // 2 * 2))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.container.model import InitSegment, Track, TrackKind
-from ingestd.encoder.ladder import Rendition, ladder, with_picture
+from ingestd.encoder.ladder import Rendition, ladder, with_picture, without_largest
 from ingestd.settings import Encoder, Rung
 
 RUNGS = (Rung(height=720, bitrate=2500), Rung(height=480, bitrate=1200), Rung(height=360, bitrate=700))
@@ -184,3 +184,18 @@ def test_where_the_source_has_no_sound_the_separate_one_is_silent() -> None:
 def test_separate_sound_of_a_source_without_pictures_is_all_there_is() -> None:
     (only,) = ladder(source(video=False), RUNGS, 30, 96, separate=True)
     assert (only.name, only.audio_bitrate, only.separate) == ("audio", 96_000, True)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_however_many_are_left_out_a_picture_stays_and_so_does_its_sound(separate: bool) -> None:
+    found = ladder(source(1280, 720), RUNGS, 30, 96, separate=separate)
+    sound = ["audio"] * separate
+    names = [[one.name for one in without_largest(found, count)] for count in (0, 1, 2, 9)]
+    assert names == [
+        ["720p", "480p", "360p", *sound],
+        ["480p", "360p", *sound],
+        ["360p", *sound],
+        ["360p", *sound],
+    ]
+    alone = ladder(source(video=False), RUNGS, 30, 96, separate=separate)
+    assert without_largest(alone, 3) == alone
