@@ -69,7 +69,10 @@ def test_generations_of_a_rendition_are_one_flow() -> None:
 
 
 def test_separate_sound_is_a_flow_of_its_own() -> None:
-    names = {"renditions": ("66112233aabbccdd-0-720p",), "sound": ("66112233aabbccdd-0-audio",)}
+    names: dict[str, tuple[str, ...]] = {
+        "renditions": ("66112233aabbccdd-0-720p",),
+        "sound": ("66112233aabbccdd-0-audio",),
+    }
     found = flows(parse(xml(names)), lambda _: "demo")
     assert found == [Flow("demo", "720p", 1, 800, 16), Flow("demo", "audio", 1, 800, 16)]
 
