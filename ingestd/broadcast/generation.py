@@ -31,6 +31,7 @@ log = structlog.get_logger("ingestd.generation")
 _SETTLE_SECONDS = 2.0
 _LAST_FRAMES = 3  # the last segment lasts a frame longer than nginx-rtmp says
 _DISK_SECONDS = 1.0  # between two tries to write on a full disk
+_SAME_END = 0.1  # seconds: the encoder ends sound with a packet more or less
 _SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
 
 
@@ -227,7 +228,7 @@ class Generation:
         while not self._delivery.settled and time.monotonic() < deadline:
             await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
             self._collect()
-        complete = final and self._all_written()
+        complete = final and self._all_written() and self._all_heard()
         while not self._collect(final=complete):  # noqa: ASYNC110 - a full disk sends no event
             await asyncio.sleep(_DISK_SECONDS)
         complete = complete and self._delivery.all_listed and not self._delivery.spoiled
@@ -242,6 +243,20 @@ class Generation:
             log.error("segments_missing", frames=missing)
             return False
         return True
+
+    def _all_heard(self) -> bool:
+        """Whether nginx-rtmp has written all of separate sound, too, of which FFmpeg tells no number.
+
+        Where it ends before the pictures do, a second generation shows that there is no more of it.
+        """
+        sound = self._delivery.sound
+        if sound is None or (sound.settled and sound.ends is None):
+            return True
+        before, self._epoch.sound_ends = self._epoch.sound_ends, sound.ends
+        if sound.settled and before is not None and sound.ends is not None:
+            return abs(sound.ends - before) < _SAME_END
+        log.warning("sound_ends_early", media_time=round(self._epoch.commit, 3))
+        return False
 
     def _reason(self, ended: Exit) -> Reason | None:
         if self._cut:

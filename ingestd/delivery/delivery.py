@@ -263,6 +263,11 @@ class Delivery:
         return next((one.expected for one in self._outputs.values() if isinstance(one, Output)), 0)
 
     @property
+    def sound(self) -> Sound | None:
+        """Separate sound beside the pictures of this generation."""
+        return next((one for one in self._outputs.values() if isinstance(one, Sound)), None)
+
+    @property
     def all_listed(self) -> bool:
         """Whether nothing that nginx-rtmp has closed still waits to be listed."""
         return not any(output.waiting for output in self._outputs.values())

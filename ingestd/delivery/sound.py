@@ -22,6 +22,7 @@ from ingestd.encoder.ladder import Rendition
 FRAME = 1024 / SAMPLE_RATE  # seconds of a packet
 _OFF = 0.01  # seconds by which a packet may seem to be early or late; time stamps are whole milliseconds
 _MORE = 1.5  # frames of pictures by which a segment may last longer than nginx-rtmp says
+_SHORT = 0.3  # seconds by which the last sound of a recording may end before its last picture
 _ROUNDED = 1e-6  # seconds
 
 
@@ -98,6 +99,13 @@ class Sound:
     def _place(self, number: int) -> float:
         """The time stamp (s) of that packet of the generation."""
         return BASE + LEAD + self.origin - self.lead.origin + number * FRAME
+
+    @property
+    def ends(self) -> float | None:
+        """Where what has come ends (media time of the epoch, s), if that is long before the pictures do."""
+        shown = self.lead.commit + sum(self.lead.duration(number) for number in range(len(self.lead.waiting)))
+        reached = self.commit + len(self._packets) * FRAME
+        return reached if self.rendition.audio_bitrate and shown - reached > _SHORT else None
 
     def ready(self, final: bool) -> int:
         """For how many waiting segments of pictures there is all sound.

@@ -203,6 +203,26 @@ def test_sound_that_ends_before_the_pictures_is_silent_to_their_end(server: Serv
     assert max(lengths.values()) - min(lengths.values()) < 0.1, lengths
 
 
+def test_where_it_may_be_missing_another_generation_asks_and_then_it_is_silent(
+    server: Server, tmp_path: Path
+) -> None:
+    """AAC, in the place of which nothing can be put before it is encoded."""
+    channel, source = server.on("demo6"), clip("rtmp", 256, 144, SECONDS)
+    path = tmp_path / "short.mkv"
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(source.path), "-t", "9", "-i", str(source.path)]
+    command += ["-map", "0:v", "-map", "1:a", "-c", "copy", "-f", "matroska", "-live", "1", str(path)]
+    subprocess.run(command, check=True, timeout=PATIENCE)
+    client = Resumable.start(channel)
+    client.send(path.read_bytes())
+    client.finish()
+    ended = channel.wait_state("ended", "failed")
+    assert (ended["state"], ended["encoder"]["restarts"]) == ("ended", 1)
+    for name, text in playlists(channel, client.broadcast).items():
+        assert parse_media(text).duration == pytest.approx(SECONDS, abs=0.2), name
+    heard = probe(f"{server.hls}{ended['hls_broadcast'].replace('index', 'audio')}")["streams"][0]
+    assert int(heard["nb_read_packets"]) == pytest.approx(SECONDS * 48000 / 1024, abs=10)
+
+
 def test_a_push_has_pictures_and_sound(server: Server) -> None:
     channel, source = server.on("demo4"), clip("vp8", 256, 144, SECONDS)
     with tempfile.TemporaryDirectory(prefix="ingestd-push-") as root, on_air(channel, source.path):

@@ -290,3 +290,21 @@ def test_nothing_is_settled_while_a_piece_is_not_closed(show: Show) -> None:
     assert show.delivery.settled
     (show.writers["audio"].directory / "9.ts").write_bytes(b"")
     assert not show.delivery.settled
+
+
+def test_sound_that_ends_long_before_the_pictures_may_be_missing(show: Show) -> None:
+    for _ in range(3):
+        show.show()
+    show.sound(100)
+    show.collect()
+    assert show.delivery.sound and show.delivery.sound.ends == pytest.approx(99 * FRAME)
+    show.sound(30)
+    show.collect()
+    assert show.delivery.sound.ends is None, "it is not long"
+
+
+def test_silence_never_ends_too_early(tmp_path: Path) -> None:
+    show = Show(tmp_path)
+    show.begin(SILENCE)
+    show.show()
+    assert show.delivery.sound and show.delivery.sound.ends is None
