@@ -10,6 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -88,8 +89,9 @@ def terms(settings: Settings, data: Path, rtmp_port: int, publish: Rtmp) -> Term
     """``rtmp_port``: where encoders push to; ``publish``: where publishers do."""
     encoder, hls, ingest = settings.encoder, settings.hls, settings.ingest
 
-    def rungs(init: InitSegment) -> tuple[Rendition, ...]:
-        return ladder(init, encoder.ladder, encoder.frame_rate, encoder.audio_bitrate, encoder.preset)
+    def rungs(separate: bool, init: InitSegment) -> tuple[Rendition, ...]:
+        kbps, preset = encoder.audio_bitrate, encoder.preset
+        return ladder(init, encoder.ladder, encoder.frame_rate, kbps, preset, separate=separate)
 
     works = Works(
         encoder=children(settings, data),
@@ -101,6 +103,7 @@ def terms(settings: Settings, data: Path, rtmp_port: int, publish: Rtmp) -> Term
         stall_timeout=encoder.stall_timeout,
         slow_timeout=encoder.slow_timeout,
         climb_after=encoder.climb_after,
+        sound=f"rtmp://{authority(settings.rtmp.host, rtmp_port)}/sound",
     )
     return Terms(
         works=works,
@@ -112,7 +115,8 @@ def terms(settings: Settings, data: Path, rtmp_port: int, publish: Rtmp) -> Term
         resume_window=ingest.resume_window,
         max_restarts=encoder.max_restarts,
         poster_every=hls.poster_every,
-        ladder=rungs,
+        ladder=partial(rungs, encoder.separate_audio),
+        ladder_as=lambda separate: partial(rungs, separate),
         fsync=settings.data.fsync,
         whep=not unavailable(settings),
         rtmp=publish.model_dump(),

@@ -16,14 +16,16 @@ const DIST = at("dist");
 const NEXT = at("node_modules/.dist-next");
 const LAST = at("node_modules/.dist-last");
 
-// The light build leaves out subtitles, alternative audio, encryption and ads, none of which
-// we publish, and is a third smaller.
+// The light build leaves out subtitles, alternative audio, encryption and ads, and is a third smaller.
+// Of these we publish alternative audio alone, and that only where it is wanted (encoder.separate_audio).
 const PLAYER = at("node_modules/hls.js/dist/hls.light.min.mjs");
+const WHOLE_PLAYER = at("node_modules/hls.js/dist/hls.min.mjs");
 // Its module is not minified, and three times as large as the script, which is one but for a line.
 const GRAPHS = at("node_modules/uplot/dist/uPlot.iife.min.js");
 /** What is copied as it is, by its name here. */
 const COPIES = {
   "hls.mjs": PLAYER,
+  "hls-whole.mjs": WHOLE_PLAYER,
   "hls.LICENSE": at("node_modules/hls.js/LICENSE"),
   "media-chrome.LICENSE": CHROME_LICENSE,
   "uplot.css": at("node_modules/uplot/dist/uPlot.min.css"),

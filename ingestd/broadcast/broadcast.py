@@ -23,7 +23,7 @@ from ingestd.broadcast.ledger import Ledger
 from ingestd.broadcast.lifecycle import FINAL, GOING_ON, SENTENCES, Event, Order, State, step
 from ingestd.broadcast.peers import Peers
 from ingestd.broadcast.posters import Posters
-from ingestd.broadcast.reception import Ladder, Reception
+from ingestd.broadcast.reception import Ladder, Reception, ladder_for
 from ingestd.broadcast.recording import Recording
 from ingestd.broadcast.story import Story, Turn
 from ingestd.broadcast.supervisor import GiveUp, Limits, Supervisor
@@ -53,6 +53,7 @@ class Terms:
     fsync: bool = False
     whep: bool = False  # viewers may have it by WebRTC
     rtmp: Mapping[str, Any] | None = None  # where encoders publish, as the API tells it
+    ladder_as: Callable[[bool], Ladder] | None = None  # with separate sound, or without
 
 
 class Broadcast:
@@ -84,7 +85,8 @@ class Broadcast:
         self.listed_at = time.monotonic()  # when its playlists grew last; before that, since when it is here
         self.latency = Latency()
         self.story = Story()
-        self.reception = Reception(terms.bounds, terms.ladder, resumable=row.resumable)
+        ladder = ladder_for(terms.ladder, terms.ladder_as, kept)
+        self.reception = Reception(terms.bounds, ladder, resumable=row.resumable)
         self.ledger = Ledger(journal, row)
         self.delivery = _delivery(row, terms, self.ledger.record)
         limits = Limits(terms.max_restarts, terms.resume_window)

@@ -58,6 +58,7 @@ class Epoch:
         self.taps: set[Callable[[], None]] = set()  # whoever else wants to know, and holds nobody up
         self.received = 0  # bytes of the whole recording, once it is complete
         self.fed = 0  # the encoder has all fragments before this number
+        self.sound_ends: float | None = None  # media time, where the last generation found it so
         self.trace = Trace()
         self._bounds = bounds
         self._wall = wall

@@ -19,6 +19,7 @@ from ingestd.broadcast.stall import Stall
 from ingestd.delivery.delivery import Delivery, stream_name
 from ingestd.encoder.argv import Plan, argv
 from ingestd.encoder.encoder import Encoder, EncoderSettings
+from ingestd.encoder.ladder import with_picture
 from ingestd.encoder.progress import Progress
 from ingestd.errors import StartError
 from ingestd.processes import Exit
@@ -30,6 +31,7 @@ log = structlog.get_logger("ingestd.generation")
 _SETTLE_SECONDS = 2.0
 _LAST_FRAMES = 3  # the last segment lasts a frame longer than nginx-rtmp says
 _DISK_SECONDS = 1.0  # between two tries to write on a full disk
+_SAME_END = 0.1  # seconds: the encoder ends sound with a packet more or less
 _SETTLE_POLL = 0.02  # seconds; it takes nginx-rtmp some milliseconds
 
 
@@ -55,6 +57,7 @@ class Works:
     stall_timeout: float
     slow_timeout: float = 10.0
     climb_after: float = 60.0
+    sound: str = ""  # URL of its application for sound beside pictures, which it cuts into small pieces
 
 
 class Generation:
@@ -144,15 +147,21 @@ class Generation:
             await encoder.stop()
 
     def _plan(self) -> Plan:
-        names = [made.name for made in self._epoch.active]
-        streams = {name: stream_name(self._broadcast, self.number, name) for name in names}
+        works, pictured = self._works, self._epoch.init.video
+        places = {
+            made.name: works.rtmp if made.video_bitrate or not pictured else works.sound
+            for made in self._epoch.active
+        }
         return Plan(
             init=self._epoch.init,
             renditions=self._epoch.active,
             origins=dict(self._epoch.commits),
-            targets={name: f"{self._works.rtmp}/{stream}" for name, stream in streams.items()},
-            segment=self._works.segment,
-            preset=self._works.preset,
+            targets={
+                name: f"{place}/{stream_name(self._broadcast, self.number, name)}"
+                for name, place in places.items()
+            },
+            segment=works.segment,
+            preset=works.preset,
         )
 
     def _drained(self) -> None:
@@ -181,7 +190,7 @@ class Generation:
         """Why the encoder has to be replaced now."""
         if self._delivery.spoiled:
             return Reason.TARGET
-        now, lag, several = time.monotonic(), self._epoch.lag, len(self._epoch.active) > 1
+        now, lag, several = time.monotonic(), self._epoch.lag, len(with_picture(self._epoch.active)) > 1
         match self._pace.look(now, lag, self._epoch.commit):
             case Verdict.DROP if several:
                 return Reason.TOO_SLOW
@@ -219,7 +228,7 @@ class Generation:
         while not self._delivery.settled and time.monotonic() < deadline:
             await asyncio.sleep(min(_SETTLE_POLL, self._works.poll))
             self._collect()
-        complete = final and self._all_written()
+        complete = final and self._all_written() and self._all_heard()
         while not self._collect(final=complete):  # noqa: ASYNC110 - a full disk sends no event
             await asyncio.sleep(_DISK_SECONDS)
         complete = complete and self._delivery.all_listed and not self._delivery.spoiled
@@ -234,6 +243,20 @@ class Generation:
             log.error("segments_missing", frames=missing)
             return False
         return True
+
+    def _all_heard(self) -> bool:
+        """Whether nginx-rtmp has written all of separate sound, too, of which FFmpeg tells no number.
+
+        Where it ends before the pictures do, a second generation shows that there is no more of it.
+        """
+        sound = self._delivery.sound
+        if sound is None or (sound.settled and sound.ends is None):
+            return True
+        before, self._epoch.sound_ends = self._epoch.sound_ends, sound.ends
+        if sound.settled and before is not None and sound.ends is not None:
+            return abs(sound.ends - before) < _SAME_END
+        log.warning("sound_ends_early", media_time=round(self._epoch.commit, 3))
+        return False
 
     def _reason(self, ended: Exit) -> Reason | None:
         if self._cut:

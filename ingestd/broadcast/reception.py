@@ -20,12 +20,22 @@ from ingestd.container.model import InitSegment
 from ingestd.container.splitter import parse_init
 from ingestd.encoder.ladder import Rendition
 from ingestd.errors import Code, Refusal, Refused
-from ingestd.journal.journal import Damaged, EpochRow
+from ingestd.journal.journal import Damaged, EpochRow, Kept
 
 _AHEAD = 3600.0  # seconds that the dates of a recording may run ahead of the clock
 _WAITING_EPOCHS = 8  # recordings that wait behind the one that is being encoded, until no more is read
 
 Ladder = Callable[[InitSegment], tuple[Rendition, ...]]
+
+
+def ladder_for(usual: Ladder, made: Callable[[bool], Ladder] | None, kept: Kept | None) -> Ladder:
+    """That of a broadcast. One that goes on keeps to separate sound, or to none: so do its players.
+
+    ``made`` gives a ladder with separate sound (True), or without.
+    """
+    if made is None or kept is None or not kept.renditions:
+        return usual
+    return made(any(one.get("separate", False) for one in kept.renditions))
 
 
 class Reception:

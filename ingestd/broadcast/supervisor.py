@@ -27,7 +27,7 @@ from ingestd.broadcast.pace import Pace
 from ingestd.broadcast.report import Report, Reports
 from ingestd.delivery.delivery import Delivery
 from ingestd.encoder.encoder import Encoder
-from ingestd.encoder.ladder import Rendition
+from ingestd.encoder.ladder import Rendition, without_largest
 from ingestd.journal.journal import Kept
 from ingestd.telemetry import span
 
@@ -131,8 +131,7 @@ class Supervisor:
 
     async def _live(self, epoch: Epoch, first: int) -> Outcome:
         """One generation, from its first fragment to its report."""
-        rungs = epoch.renditions
-        epoch.encode(rungs[min(self._shed, len(rungs) - 1) :])
+        epoch.encode(without_largest(epoch.renditions, self._shed))
         generation = Generation(
             self.generations,
             self._broadcast,

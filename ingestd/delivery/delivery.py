@@ -15,6 +15,9 @@ publisher until TCP says that it is gone: under one name the ghost would block i
     <root>/public/<channel>/index.m3u8                                       what is on now
     <root>/public/<channel>/<broadcast>/index.m3u8, <rendition>.m3u8         this broadcast's
     <root>/public/<channel>/<broadcast>/<rendition>/<generation>-<n>.ts
+
+Where sound is a rendition of its own (:mod:`ingestd.delivery.sound`), that of a segment of pictures has the
+same generation and number.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from ingestd.delivery.files import is_over, plays, to_disk, write_atomically
 from ingestd.delivery.listed import Listed
 from ingestd.delivery.playlist import MediaPlaylist, Segment, Variant
 from ingestd.delivery.private import Output, Spoiled, listable
+from ingestd.delivery.sound import Sound
 from ingestd.encoder.ladder import Rendition
 from ingestd.journal.journal import Kept, SegmentRow
 
@@ -84,7 +88,7 @@ class Delivery:
         self._target = playlist.target_duration(segment, frame_rate)
         self._window = window
         self._listed: dict[str, Listed] = {}
-        self._outputs: dict[str, Output] = {}
+        self._outputs: dict[str, Output | Sound] = {}  # those of pictures first
         self._epoch_date = 0.0
         self._multivariant = ""
         self._retired: deque[tuple[float, str]] = deque()  # when a segment may go, and which
@@ -165,23 +169,25 @@ class Delivery:
         ``fresh``: it begins where the epoch begins."""
         self._epoch_date = epoch_date
         self.spoiled = False
-        self._outputs = {
-            made.name: Output(
-                made,
-                self._root / "private" / stream_name(self._broadcast, generation, made.name),
-                origins.get(made.name, 0.0),
-                self._segment,
-                fresh,
-            )
-            for made in renditions
-        }
+        self._outputs = {}
+        lead: Output | None = None
+        for made in renditions:
+            directory = self._root / "private" / stream_name(self._broadcast, generation, made.name)
+            origin = origins.get(made.name, 0.0)
+            if lead and made.separate and not made.video_bitrate:
+                self._outputs[made.name] = Sound(made, directory, origin, lead)
+            else:
+                output = Output(made, directory, origin, self._segment, fresh)
+                lead = lead or output
+                self._outputs[made.name] = output
         self._list(renditions)
         for listed in self._listed.values():
             listed.broken = True
 
     def _list(self, renditions: Sequence[Rendition]) -> None:
         """Name new renditions: with the past of a listed one, so that all have one time line."""
-        past = next(reversed(self._listed.values())).media if self._listed else None
+        pictured = [one for one in self._listed.values() if one.rendition.video_bitrate]
+        past = next((one.media for one in reversed(pictured or list(self._listed.values()))), None)
         for made in renditions:
             media = past.copy() if past else MediaPlaylist(self._target, self._window)
             listed = self._listed.setdefault(made.name, Listed(made, media))
@@ -206,7 +212,7 @@ class Delivery:
         outputs = list(self._outputs.values())
         for output in outputs:
             output.look(now)
-        for _ in range(0 if self.spoiled else listable(outputs, final)):
+        for _ in range(0 if self.spoiled else self._rounds(outputs, final)):
             if not self._take_round(generation, [one for one in outputs if one.waiting], now):
                 break
         fresh = self._unwritten
@@ -219,6 +225,18 @@ class Delivery:
             self._slid.clear()
         self._sweep(now)
         return fresh
+
+    def _rounds(self, outputs: list[Output | Sound], final: bool) -> int:
+        """How many times every rendition has a segment; none where sound is spoiled."""
+        for sound in outputs:
+            if isinstance(sound, Sound) and sound.fault:
+                self._spoil(sound.directory, sound.fault)
+                return 0
+        return listable(outputs, final)
+
+    def _spoil(self, file: Path, reason: str) -> None:
+        log.error("segment_spoiled", file=str(file), reason=reason)
+        self.spoiled = True
 
     def _note(self) -> None:
         """In the journal first: what players have seen is never forgotten."""
@@ -242,39 +260,43 @@ class Delivery:
     @property
     def pictures(self) -> int:
         """Of the best rendition of this generation: listed, and waiting to be."""
-        return next((output.expected for output in self._outputs.values()), 0)
+        return next((one.expected for one in self._outputs.values() if isinstance(one, Output)), 0)
+
+    @property
+    def sound(self) -> Sound | None:
+        """Separate sound beside the pictures of this generation."""
+        return next((one for one in self._outputs.values() if isinstance(one, Sound)), None)
 
     @property
     def all_listed(self) -> bool:
         """Whether nothing that nginx-rtmp has closed still waits to be listed."""
         return not any(output.waiting for output in self._outputs.values())
 
-    def _take_round(self, generation: int, outputs: list[Output], now: float) -> bool:
+    def _take_round(self, generation: int, outputs: list[Output | Sound], now: float) -> bool:
         """The next segment of every rendition, or of none: moved first, then listed."""
         moved = []
         for output in outputs:
-            segment = output.waiting[0]
-            uri = f"{output.rendition.name}/{generation}-{segment.number}.ts"
+            uri = f"{output.rendition.name}/{generation}-{output.number}.ts"
             try:
                 moved.append((output, uri, *output.move(self.directory / uri)))
             except Spoiled as fault:
-                log.error("segment_spoiled", file=str(output.directory / segment.file), reason=str(fault))
-                self.spoiled = True
+                self._spoil(output.directory / f"{output.number}.ts", str(fault))
                 self._retired += [(now, one) for _, one, _, _ in moved]
                 return False
             except FileNotFoundError:
                 # Nothing after it is listed: the commit point stays, and a restart brings it again.
-                log.error("segment_missing", file=str(output.directory / segment.file))
+                log.error("segment_missing", file=str(output.directory / f"{output.number}.ts"))
                 return False
         if self._fsync:
             to_disk([self.directory / uri for _, uri, _, _ in moved])
-        self._fresh.append((moved[0][0].commit, max(output.closed[0] for output, *_ in moved)))
+        self._fresh.append((moved[0][0].commit, max(output.closed_at for output, *_ in moved)))
         for output, uri, size, pictures in moved:
-            output.pictures += pictures
-            self._append(output, uri, size, output.lasts(pictures))
+            duration = output.lasts(pictures)
+            self._append(output, uri, size, duration)
+            output.took(pictures, duration)
         return True
 
-    def _append(self, output: Output, uri: str, size: int, duration: float) -> None:
+    def _append(self, output: Output | Sound, uri: str, size: int, duration: float) -> None:
         for listed in self._fed_by(output.rendition.name):
             media = listed.media
             broken = listed.broken and (bool(media.segments) or media.sequence > 0)
@@ -284,9 +306,6 @@ class Delivery:
             listed.measured.add(size, duration, self._target)
             self._round.segments.append(listed.last_row(size))
             self._slid += media.slide()
-        output.waiting.popleft()
-        output.closed.popleft()
-        output.total += duration
         self.segments += 1
         self.size += size
         self.sizes[output.rendition.name] += size

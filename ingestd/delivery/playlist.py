@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -132,14 +132,37 @@ class Variant:
     average_bandwidth: int
 
 
-def multivariant(variants: Iterable[Variant], prefix: str = "") -> str:
-    """The multivariant playlist; ``prefix`` leads from it to the media playlists."""
+_GROUP = "sound"
+
+
+def multivariant(variants: Sequence[Variant], prefix: str = "") -> str:
+    """The multivariant playlist; ``prefix`` leads from it to the media playlists.
+
+    Separate sound is a rendition of every variant (RFC 8216 §4.3.4.1), and one itself only where there are
+    no pictures.
+    """
     lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    pictured = [one for one in variants if one.rendition.separate and one.rendition.video_bitrate]
+    alone = [one for one in variants if one.rendition.separate and not one.rendition.video_bitrate]
+    sound = alone[0] if pictured and alone else None
+    if sound:
+        made = f'TYPE=AUDIO,GROUP-ID="{_GROUP}",NAME="{_GROUP}",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"'
+        lines.append(f'#EXT-X-MEDIA:{made},URI="{prefix}{sound.rendition.name}.m3u8"')
     for variant in variants:
-        made = variant.rendition
-        attributes = [f"BANDWIDTH={variant.bandwidth}", f"AVERAGE-BANDWIDTH={variant.average_bandwidth}"]
-        attributes.append(f'CODECS="{made.codecs}"')
-        if made.video_bitrate:
-            attributes += [f"RESOLUTION={made.width}x{made.height}", f"FRAME-RATE={made.frame_rate:.3f}"]
-        lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", f"{prefix}{made.name}.m3u8"]
+        if variant is not sound:
+            attributes = _attributes(variant, sound if variant in pictured else None)
+            lines += [f"#EXT-X-STREAM-INF:{','.join(attributes)}", f"{prefix}{variant.rendition.name}.m3u8"]
     return "\n".join(lines) + "\n"
+
+
+def _attributes(variant: Variant, sound: Variant | None) -> list[str]:
+    """What EXT-X-STREAM-INF says of a variant, with the rendition of sound that goes with it."""
+    parts, made = [variant, sound] if sound else [variant], variant.rendition
+    attributes = [
+        f"BANDWIDTH={sum(part.bandwidth for part in parts)}",
+        f"AVERAGE-BANDWIDTH={sum(part.average_bandwidth for part in parts)}",
+        f'CODECS="{",".join(part.rendition.codecs for part in parts)}"',
+    ]
+    if made.video_bitrate:
+        attributes += [f"RESOLUTION={made.width}x{made.height}", f"FRAME-RATE={made.frame_rate:.3f}"]
+    return attributes + ([f'AUDIO="{_GROUP}"'] if sound else [])

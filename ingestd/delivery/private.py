@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from ingestd.delivery import playlist, transport_stream
 from ingestd.delivery.playlist import PrivateSegment
@@ -22,7 +24,7 @@ from ingestd.encoder.ladder import Rendition
 _LATE = 0.5  # of a segment: later the first picture of a generation cannot come
 _OFF = 2.5  # frames by which a segment may seem to begin early or late; time stamps are whole milliseconds
 _AUDIO_FRAME = 0.1  # seconds: sound is packed several frames at a time
-_BASE = 0.7  # seconds: nginx-rtmp's first time stamp
+BASE = 0.7  # seconds: nginx-rtmp's first time stamp
 _AUDIO_SLACK = 0.005  # seconds: time stamps in RTMP are whole milliseconds
 
 
@@ -41,6 +43,7 @@ class Output:
     fresh: bool = True
     total: float = 0.0  # seconds listed
     pictures: int = 0  # listed
+    reach: float = 0.0  # where the segment that was moved last ends: media time (s) of the epoch
     waiting: deque[PrivateSegment] = field(default_factory=deque)  # closed, not yet listed
     closed: deque[float] = field(default_factory=deque)  # when each of those was
     _next: int = 0
@@ -57,6 +60,23 @@ class Output:
     def frame(self) -> float:
         """Seconds of a frame; of sound alone none."""
         return 1 / self.rendition.frame_rate if self.rendition.video_bitrate else 0.0
+
+    @property
+    def number(self) -> int:
+        """Of the next waiting segment."""
+        return self.waiting[0].number
+
+    @property
+    def closed_at(self) -> float:
+        """When that one was closed."""
+        return self.closed[0]
+
+    def took(self, pictures: int, duration: float) -> None:
+        """The next waiting segment, of so many pictures and seconds, is listed."""
+        self.waiting.popleft()
+        self.closed.popleft()
+        self.pictures += pictures
+        self.total += duration
 
     def look(self, now: float) -> None:
         """Read the private playlist if it has changed. ``now``: any clock's seconds."""
@@ -117,6 +137,7 @@ class Output:
         if there is source:
             self._declare_streams(source)
             source.rename(target)
+        self.reach = self.commit + self.lasts(facts.pictures)
         return target.stat().st_size, facts.pictures
 
     def _fault(self, facts: Facts) -> str | None:
@@ -128,7 +149,7 @@ class Output:
             return "a part of it was not written"
         slack = _OFF * self.frame or _AUDIO_FRAME
         if self._first is None:
-            late = transport_stream.elapsed(_BASE, facts.first)
+            late = transport_stream.elapsed(BASE, facts.first)
             if not self.fresh and late > _LATE * self.segment:
                 return f"what comes before was not written: it begins {late:.3f} s too late"
             self._first = facts.first
@@ -161,7 +182,11 @@ class Output:
             return False
 
 
-def listable(outputs: list[Output], final: bool) -> int:
+class _Track(Protocol):
+    def ready(self, final: bool) -> int: ...
+
+
+def listable(outputs: Iterable[_Track], final: bool) -> int:
     """Segments that every rendition has: they are listed together, so that playlists stay aligned.
 
     When the generation ended well each lists all that it has.

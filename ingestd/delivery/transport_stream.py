@@ -8,7 +8,7 @@ not mind. So segments of sound alone, and of picture alone, get a program map of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 PACKET = 188
 HEAD = 2 * PACKET  # a program association table and a program map table, a packet each
@@ -23,8 +23,11 @@ _CRC = 4
 
 _VIDEO_PID = 0x100  # nginx-rtmp's
 _AUDIO_PID = 0x101
+_PROGRAM_PID = 0x1001
 _CLOCK = 90_000  # ticks of a presentation time stamp in a second
 _WRAP = 1 << 33
+# An ADTS header (ISO/IEC 14496-3, 1.A.2) and the six bytes that FFmpeg's encoder makes of digital silence
+_SILENT = bytes.fromhex("fff14c8001bffc211004608c1c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,62 @@ def examine(data: bytes) -> Facts:
     return Facts(whole, pictures, first)
 
 
+def sounds(data: bytes) -> list[tuple[float, bytes]]:
+    """The packets of sound in a segment: their time stamps (s), and the transport stream packets of each."""
+    return _begun(data, _AUDIO_PID)
+
+
+def _begun(data: bytes, pid: int) -> list[tuple[float, bytes]]:
+    """What is sent under that PID, from one time stamp (s) to the next."""
+    found: list[tuple[float, bytearray]] = []
+    for at in range(0, len(data) - PACKET + 1, PACKET):
+        packet = data[at : at + PACKET]
+        if (packet[1] & 0x1F) << 8 | packet[2] != pid:
+            continue
+        time = _time(packet) if packet[1] & 0x40 else None
+        if time is not None:
+            found.append((time, bytearray()))
+        if found:
+            found[-1][1].extend(packet)
+    return [(time, bytes(packets)) for time, packets in found]
+
+
+def join(pictures: bytes, sound: bytes) -> bytes:
+    """One segment with both, by time; neither changes its own order."""
+    shown, heard = _begun(pictures, _VIDEO_PID), _begun(sound, _AUDIO_PID)
+    first = (shown or heard or [(0.0, b"")])[0][0]
+    placed: list[tuple[float, bytes]] = []
+    for parts in (shown, heard):
+        reached = accumulate((elapsed(first, time) for time, _ in parts), max)
+        placed += [(place, packets) for place, (_, packets) in zip(reached, parts, strict=True)]
+    placed.sort(key=lambda part: part[0])
+    return head(video=True, audio=True) + b"".join(packets for _, packets in placed)
+
+
+def counter(packets: bytes) -> int:
+    """The continuity counter of the last one."""
+    return packets[3 - PACKET] & 0x0F
+
+
+def silence(time: float, counter: int) -> bytes:
+    """A packet of silent AAC-LC, 1024 samples of 48 kHz in stereo, in one transport stream packet."""
+    ticks = round(time * _CLOCK) % _WRAP
+    stamp = bytes(
+        [
+            0x21 | ticks >> 29 & 0x0E,
+            ticks >> 22 & 0xFF,
+            0x01 | ticks >> 14 & 0xFE,
+            ticks >> 7 & 0xFF,
+            0x01 | ticks << 1 & 0xFE,
+        ]
+    )
+    rest = b"\x80\x80\x05" + stamp + _SILENT
+    pes = b"\0\0\1\xc0" + len(rest).to_bytes(2, "big") + rest
+    stuffing = PACKET - 4 - 2 - len(pes)
+    start = bytes([_SYNC, 0x40 | _AUDIO_PID >> 8, _AUDIO_PID & 0xFF, 0x30 | counter, 1 + stuffing, 0])
+    return start + b"\xff" * stuffing + pes
+
+
 def _time(packet: bytes) -> float | None:
     """The presentation time stamp (s) of the PES packet that begins here (§2.4.3.7)."""
     at = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
@@ -75,6 +134,26 @@ def elapsed(earlier: float, later: float) -> float:
     """Seconds between two time stamps, which begin again at 0 after 26.5 hours."""
     wrap = _WRAP / _CLOCK
     return (later - earlier + wrap / 2) % wrap - wrap / 2
+
+
+def head(*, video: bool, audio: bool) -> bytes:
+    """A program association table, and a program map table that declares these streams."""
+    program = (_PROGRAM_PID | 0xE000).to_bytes(2, "big")
+    association = b"\x00\xb0\x0d\x00\x01\xc1\x00\x00\x00\x01" + program
+    clock = _VIDEO_PID if video else _NO_PCR
+    streams = [(0x1B, _VIDEO_PID)] * video + [(0x0F, _AUDIO_PID)] * audio
+    listed = b"".join(
+        bytes([kind]) + (0xE000 | pid).to_bytes(2, "big") + b"\xf0\x00" for kind, pid in streams
+    )
+    body = b"\x00\x01\xc1\x00\x00" + (0xE000 | clock).to_bytes(2, "big") + b"\xf0\x00" + listed
+    size = (0xB000 | len(body) + _CRC).to_bytes(2, "big")
+    return _table(0, association) + _table(_PROGRAM_PID, bytes([_PROGRAM_MAP]) + size + body)
+
+
+def _table(pid: int, section: bytes) -> bytes:
+    """A section in a packet of its own."""
+    start = bytes([_SYNC, 0x40 | pid >> 8, pid & 0xFF, 0x10, 0])
+    return (start + section + _crc32(section).to_bytes(_CRC, "big")).ljust(PACKET, b"\xff")
 
 
 def prune(head: bytes, *, video: bool, audio: bool) -> bytes:

@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingestd.container.model import InitSegment
-from ingestd.encoder.ladder import Rendition
+from ingestd.encoder.ladder import Rendition, with_picture
+
+LEAD = 0.064
+"""Seconds by which separate renditions begin later than their time stamps would: AAC begins a packet before
+the first sound, and a time stamp below 0 would make the muxer shift all of sound, and pictures not."""
+SAMPLE_RATE = 48_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ def argv(program: str, plan: Plan) -> list[str]:
     if plan.init.video:
         command += ["-filter_complex", _scaling(plan)]
     for rendition in plan.renditions:
-        command += _output(plan, rendition)
+        if rendition.video_bitrate or rendition.audio_bitrate:  # else silence, which needs no encoder
+            command += _output(plan, rendition)
     return command
 
 
@@ -71,7 +77,7 @@ def _scaling(plan: Plan) -> str:
     ``fps`` first: with so little probing a MediaRecorder file reads as 1000 frames a second. A
     source that changes its size in mid-stream is fitted and padded, not stretched.
     """
-    renditions = plan.renditions
+    renditions = with_picture(plan.renditions)
     top = renditions[0]
     head = (
         f"[0:v:0]fps={top.frame_rate},{_trim(plan)}"
@@ -91,8 +97,9 @@ def _output(plan: Plan, rendition: Rendition) -> list[str]:
         # As an output option it trims after decoding: the first frame out is the one wanted.
         *(["-ss", f"{origin:.6f}"] if origin > 0 else []),
         *(_video(plan, rendition) if rendition.video_bitrate else []),
-        *(_audio(rendition) if rendition.audio_bitrate else []),
+        *(_audio(plan, rendition) if rendition.audio_bitrate else []),
         *_interleaving(plan.init),
+        *_placing(plan, rendition),
         *["-flvflags", "no_duration_filesize"],
         # RTMP's handshake is four small writes that each wait 40 ms for an ACK otherwise: with three
         # renditions, opened one after the other, 0.4 s of a start
@@ -123,10 +130,24 @@ def _video(plan: Plan, rendition: Rendition) -> list[str]:
     ]
 
 
-def _audio(rendition: Rendition) -> list[str]:
+def _placing(plan: Plan, rendition: Rendition) -> list[str]:
+    """Each output counts time from its own first frame; sound that is cut out of step has to say so."""
+    if not (rendition.separate and plan.init.video):
+        return []
+    first = plan.origins.get(plan.renditions[0].name, 0.0)
+    offset = LEAD + plan.origins.get(rendition.name, 0.0) - first
+    return ["-output_ts_offset", f"{offset:.6f}"]
+
+
+def _audio(plan: Plan, rendition: Rendition) -> list[str]:
     # async fills what a muted or late track leaves out, so that sound stays where it belongs
     kbps = rendition.audio_bitrate // 1000
+    filters = f"aresample={SAMPLE_RATE}:async=1"
+    if rendition.separate and plan.init.video:
+        # also what it leaves out at the beginning; by itself, because it counts samples of its input
+        first = round(plan.origins.get(rendition.name, 0.0) * SAMPLE_RATE)
+        filters = f"aresample={SAMPLE_RATE},aresample=async=1:first_pts={first}"
     return [
         *["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{kbps}k", "-ac", "2"],
-        *["-af", "aresample=48000:async=1"],
+        *["-af", filters],
     ]

@@ -9,6 +9,7 @@ from ingestd.container.model import InitSegment
 from ingestd.settings import Rung
 
 AUDIO_ONLY = "audio"
+_AAC = "mp4a.40.2"
 
 # profile_idc and constraint flags, in hexadecimal, as x264 writes them with these presets
 HIGH = "6400"
@@ -39,8 +40,9 @@ class Rendition:
     height: int
     frame_rate: int
     video_bitrate: int  # 0: no video
-    audio_bitrate: int  # 0: no audio
+    audio_bitrate: int  # 0: no audio; of sound alone that is separate, silence
     profile: str = HIGH
+    separate: bool = False  # of pictures alone, or the sound to go with them
 
     @property
     def level(self) -> int:
@@ -53,7 +55,7 @@ class Rendition:
     def codecs(self) -> str:
         """RFC 6381: profile, constraints and level as x264 writes them, and AAC-LC."""
         video = [f"avc1.{self.profile}{self.level:02X}"] if self.video_bitrate else []
-        return ",".join(video + ["mp4a.40.2"] * bool(self.audio_bitrate))
+        return ",".join(video + [_AAC] * (bool(self.audio_bitrate) or not video))
 
     @property
     def average_bandwidth(self) -> int:
@@ -66,34 +68,56 @@ class Rendition:
 
 
 def ladder(
-    init: InitSegment, rungs: Sequence[Rung], frame_rate: int, audio_kbps: int, preset: str = "veryfast"
+    init: InitSegment,
+    rungs: Sequence[Rung],
+    frame_rate: int,
+    audio_kbps: int,
+    preset: str = "veryfast",
+    *,
+    separate: bool = False,
 ) -> tuple[Rendition, ...]:
     """The renditions of a source, best first.
 
     A rung is measured by the picture's short side, so that a portrait source gets the same
     names; none is larger than the source. A source smaller than every rung gets one of its own
     size at the lowest rung's bitrate; a source without video gets one, ``audio``.
+
+    ``separate``: that one is the last of every ladder, and no other has sound. Where the source has none it
+    is silent: a player that began without a rendition of sound would not take up one that comes later.
     """
     audio = audio_kbps * 1000 if init.audio else 0
     video = init.video
+    sound = Rendition(AUDIO_ONLY, 0, 0, 0, 0, audio, separate=separate)
     if video is None:
-        return (Rendition(AUDIO_ONLY, 0, 0, 0, 0, audio),)
+        return (sound,)
     width, height = (video.width or 1280), (video.height or 720)
     short = min(width, height)
     profile = _PROFILES.get(preset, HIGH)
     fitting = [(rung.height, rung.bitrate) for rung in rungs if rung.height <= short]
-    return tuple(
+    pictures = tuple(
         Rendition(
             f"{size}p",
             _even(width * size / short, width),
             _even(height * size / short, height),
             frame_rate,
             kbps * 1000,
-            audio,
+            0 if separate else audio,
             profile,
+            separate,
         )
         for size, kbps in fitting or [(_even(short, short), rungs[-1].bitrate)]
     )
+    return (*pictures, sound) if separate else pictures
+
+
+def with_picture(renditions: Sequence[Rendition]) -> tuple[Rendition, ...]:
+    """Those that show something."""
+    return tuple(made for made in renditions if made.video_bitrate)
+
+
+def without_largest(renditions: Sequence[Rendition], count: int) -> tuple[Rendition, ...]:
+    """The ladder with so many left out from the top; one that shows something stays, where there is one."""
+    return tuple(renditions[min(count, max(0, len(with_picture(renditions)) - 1)) :])
 
 
 def _even(pixels: float, at_most: int) -> int:

@@ -95,6 +95,7 @@ EVENTS: dict[str, Event] = {
     "segment_spoiled": _event("A segment cannot be used.", "file reason"),
     "media_removed": _event("What a channel that is deleted had shown is gone.", "channel"),
     "segments_missing": _event("nginx has written fewer frames than were made: made again.", "frames"),
+    "sound_ends_early": _event("Sound ends before the pictures do: made again, to be sure.", "media_time"),
     # nginx
     "nginx": _event("A line of nginx's own.", "line"),
     "nginx_started": _event("nginx runs.", "pid"),

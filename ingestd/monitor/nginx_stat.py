@@ -17,7 +17,9 @@ LARGEST = 4 << 20  # bytes; a thousand clients take a tenth of it
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DIGITS = 18
 _RELAYED = re.compile(r"(.+)-[0-9a-f]{16}")  # in "live", a publisher's stream: of its channel, and chance
-_ENCODED = re.compile(r"([0-9a-f]+)-\d+-(\w+)")  # in "renditions": broadcast, generation, rendition
+_ENCODED = re.compile(
+    r"([0-9a-f]+)-\d+-(\w+)"
+)  # in "renditions" and "sound": broadcast, generation, rendition
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def subject(stream: RtmpStream, channel_of: Callable[[str], str]) -> tuple[str, 
 
     The application tells which it is; the name does not, for a channel may be called anything.
     """
-    if stream.application == "renditions":
+    if stream.application in ("renditions", "sound"):
         encoded = _ENCODED.fullmatch(stream.name)
         return (channel_of(encoded[1]), encoded[2]) if encoded else ("", "")
     relayed = _RELAYED.fullmatch(stream.name)

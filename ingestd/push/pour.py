@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
+from ingestd.delivery.transport_stream import join
 from ingestd.encoder.encoder import EncoderSettings
+from ingestd.encoder.ladder import AUDIO_ONLY
 from ingestd.push.connection import Connection
 from ingestd.push.flv import Timeline
 from ingestd.push.follow import Follow, Pace, Piece
@@ -65,7 +67,7 @@ class Pour:
         run: Remux | None = None
         async for piece in pieces:
             try:
-                data = (self._directory / piece.uri).read_bytes()
+                data = self._read(piece.uri)
             except FileNotFoundError:  # its time is over: we are far behind
                 follow.reconnected()
                 continue
@@ -75,6 +77,14 @@ class Pour:
         if run:
             run.end()
         await self._runs.put(None)
+
+    def _read(self, uri: str) -> bytes:
+        """A segment, with its sound, where that is a rendition of its own. Raises FileNotFoundError."""
+        pictures = self._directory / uri
+        sound = self._directory / AUDIO_ONLY / pictures.name
+        if sound == pictures or not sound.exists():
+            return pictures.read_bytes()
+        return join(pictures.read_bytes(), sound.read_bytes())
 
     async def _next_run(self, last: Remux | None) -> Remux:
         if last:

@@ -234,7 +234,12 @@ class Encoder(Section):
         max_length=8,
         description="Renditions, best first; none is made larger than its source.",
     )
-    audio_bitrate: int = Field(96, ge=16, le=512, description="AAC kb/s in every rendition.")
+    separate_audio: bool = Field(
+        False,
+        description="Whether sound is a rendition of its own, encoded and carried once, beside pictures"
+        " without sound (EXT-X-MEDIA in the multivariant playlist). A broadcast keeps to what it began with.",
+    )
+    audio_bitrate: int = Field(96, ge=16, le=512, description="AAC kb/s of sound.")
     frame_rate: int = Field(30, ge=5, le=120, description="Frames a second in every rendition.")
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = Field(
         "veryfast", description="x264 preset: what CPU time buys in quality."

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 
 from ingestd.container.model import InitSegment, Track, TrackKind
-from ingestd.encoder.argv import Plan, argv
+from ingestd.encoder.argv import LEAD, Plan, argv
 from ingestd.encoder.ladder import Rendition, ladder
 from ingestd.settings import Encoder, Rung
 from tests.container.samples import MP4, VP8, Seen, read, see
@@ -35,11 +35,12 @@ def plan(
     rungs: tuple[Rung, ...] = RUNGS,
     origins: Mapping[str, float] | None = None,
     preset: str = "veryfast",
+    separate: bool = False,
 ) -> Plan:
     """What a generation is told of a source of that size; of width 0: without video."""
     video = (Track(1, TrackKind.VIDEO, "vp8", width, height),) if width else ()
     init = InitSegment(b"", container, video + ((AUDIO,) if audio else ()))
-    made = ladder(init, rungs, frame_rate=30, audio_kbps=96, preset=preset)
+    made = ladder(init, rungs, frame_rate=30, audio_kbps=96, preset=preset, separate=separate)
     names = [one.name for one in made]
     targets = {name: f"rtmp://127.0.0.1:1935/live/66112233aabbccdd-4-{name}" for name in names}
     return Plan(init, made, origins or dict.fromkeys(names, 0.0), targets, preset=preset)
@@ -53,6 +54,11 @@ PLANS = {
     "video-only": plan(1280, 720, audio=False),
     "single-rung": plan(1280, 720, rungs=(Rung(height=720, bitrate=2500),)),
     "mp4": plan(1280, 720, container="mp4"),
+    "separate-audio": plan(1280, 720, separate=True),
+    "separate-audio-restart": plan(
+        1280, 720, separate=True, origins={"720p": 12.0, "480p": 12.0, "360p": 12.0, "audio": 12.01066667}
+    ),
+    "separate-audio-without-sound": plan(1280, 720, audio=False, separate=True),
     "half-second-segments": replace(plan(640, 360), segment=0.5, preset="superfast"),
 }
 
@@ -187,6 +193,33 @@ def test_a_restart_from_a_later_unit_begins_with_the_very_frame_of_its_origin(
     missing = [time for time in whole["360p"].times if time >= 2.5 - 0.001]
     assert len(again.times) == len(missing) > 30
     assert again.keys[0] == again.times[0]
+
+
+def test_separate_sound_begins_with_the_very_sample_of_its_origin(recording: Seen, tmp_path: Path) -> None:
+    """As it does for the whole: so the next generation goes on where the last packet ended."""
+    rungs = (Rung(height=360, bitrate=700),)
+    first = replace(plan(1280, 720, rungs=rungs, separate=True), preset="ultrafast")
+    origin = 117 * 1024 / 48000
+    begins = {"360p": 2.5, "audio": origin}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = encode(first, recording.stream(0, 2), tmp_path / "a")
+    again = encode(replace(first, origins=begins), recording.stream(0, 2), tmp_path / "b")
+    assert (whole["360p"].codecs, whole["audio"].codecs) == (("h264",), ("aac",))
+    assert whole["360p"].times[0] == pytest.approx(LEAD, abs=0.002)
+    pieces = [packets(tmp_path / name / "audio.flv") for name in ("a", "b")]
+    # the first packet is the encoder's run-up
+    assert pieces[0][1] == pytest.approx(LEAD, abs=0.002)
+    assert pieces[1][1] == pytest.approx(LEAD + origin - 2.5, abs=0.002)
+    assert len(pieces[0]) - len(pieces[1]) == 117
+    assert again["360p"].times[0] == pytest.approx(LEAD, abs=0.002)
+
+
+def packets(path: Path) -> list[float]:
+    """Times of all packets of a file."""
+    command = ["ffprobe", "-v", "error", "-of", "csv=p=0", "-show_entries", "packet=pts_time", str(path)]
+    said = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.decode()
+    return [float(line.strip(",")) for line in said.split()]
 
 
 def test_ffmpeg_takes_fragmented_mp4_from_a_pipe(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestd.container.model import InitSegment, Track, TrackKind
-from ingestd.encoder.ladder import Rendition, ladder
+from ingestd.encoder.ladder import Rendition, ladder, with_picture, without_largest
 from ingestd.settings import Encoder, Rung
 
 RUNGS = (Rung(height=720, bitrate=2500), Rung(height=480, bitrate=1200), Rung(height=360, bitrate=700))
@@ -158,3 +158,44 @@ def test_codecs_name_profile_level_and_sound() -> None:
 def test_the_bandwidth_bounds_the_average_and_the_average_the_bitrate(video: int, audio: int) -> None:
     one = rendition(1280, 720, video=video, audio=audio)
     assert one.bandwidth >= one.average_bandwidth >= (video + audio) * 1000
+
+
+# Separate sound
+
+
+def test_separate_sound_is_the_last_rendition_and_no_other_has_any() -> None:
+    found = ladder(source(1280, 720), RUNGS, 30, 96, separate=True)
+    assert [(one.name, one.audio_bitrate) for one in found] == [
+        ("720p", 0),
+        ("480p", 0),
+        ("360p", 0),
+        ("audio", 96_000),
+    ]
+    assert all(one.separate for one in found)
+    assert [one.codecs for one in found[-2:]] == ["avc1.64001E", "mp4a.40.2"]
+    assert with_picture(found) == found[:3]
+
+
+def test_where_the_source_has_no_sound_the_separate_one_is_silent() -> None:
+    *_, sound = ladder(source(640, 360, audio=False), RUNGS, 30, 96, separate=True)
+    assert (sound.name, sound.audio_bitrate, sound.codecs) == ("audio", 0, "mp4a.40.2")
+
+
+def test_separate_sound_of_a_source_without_pictures_is_all_there_is() -> None:
+    (only,) = ladder(source(video=False), RUNGS, 30, 96, separate=True)
+    assert (only.name, only.audio_bitrate, only.separate) == ("audio", 96_000, True)
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_however_many_are_left_out_a_picture_stays_and_so_does_its_sound(separate: bool) -> None:
+    found = ladder(source(1280, 720), RUNGS, 30, 96, separate=separate)
+    sound = ["audio"] * separate
+    names = [[one.name for one in without_largest(found, count)] for count in (0, 1, 2, 9)]
+    assert names == [
+        ["720p", "480p", "360p", *sound],
+        ["480p", "360p", *sound],
+        ["360p", *sound],
+        ["360p", *sound],
+    ]
+    alone = ladder(source(video=False), RUNGS, 30, 96, separate=separate)
+    assert without_largest(alone, 3) == alone

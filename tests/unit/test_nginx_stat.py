@@ -68,6 +68,15 @@ def test_generations_of_a_rendition_are_one_flow() -> None:
     assert found == [Flow("demo", "", 1, 800, 16), Flow("demo", "720p", 2, 1600, 32)]
 
 
+def test_separate_sound_is_a_flow_of_its_own() -> None:
+    names: dict[str, tuple[str, ...]] = {
+        "renditions": ("66112233aabbccdd-0-720p",),
+        "sound": ("66112233aabbccdd-0-audio",),
+    }
+    found = flows(parse(xml(names)), lambda _: "demo")
+    assert found == [Flow("demo", "720p", 1, 800, 16), Flow("demo", "audio", 1, 800, 16)]
+
+
 def test_streams_that_are_not_ours_are_no_flows() -> None:
     strange = {"live": ("x", "demo-0123", "-0123456789abcdef"), "renditions": ("ffff-0-720p",)}
     assert flows(parse(xml(strange)), lambda _: "") == []

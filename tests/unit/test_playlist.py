@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,14 @@ from ingestd.delivery.playlist import (
     target_duration,
 )
 from ingestd.encoder.ladder import Rendition
-from tests.hls.rfc8216 import check_aligned, check_media, check_multivariant, check_update, parse_media
+from tests.hls.rfc8216 import (
+    check_aligned,
+    check_media,
+    check_multivariant,
+    check_update,
+    parse_media,
+    parse_multivariant,
+)
 from tests.unit.nginx_output import R360, R720, SOUND
 
 PRIVATE = """\
@@ -239,3 +247,23 @@ def test_variants_say_what_they_are() -> None:
 def test_a_multivariant_playlist_is_valid(renditions: list[Rendition]) -> None:
     variants = [Variant(one, one.bandwidth, one.average_bandwidth) for one in renditions]
     assert check_multivariant(multivariant(variants)) == []
+
+
+def test_separate_sound_goes_with_every_variant_of_pictures() -> None:
+    pictures = replace(R720, audio_bitrate=0, separate=True)
+    sound = Variant(replace(SOUND, separate=True), 150_000, 106_000)
+    text = multivariant([Variant(pictures, 3_400_000, 2_900_000), sound], prefix="id/")
+    assert check_multivariant(text) == []
+    assert text == (
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="sound",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",'
+        'URI="id/audio.m3u8"\n'
+        "#EXT-X-STREAM-INF:BANDWIDTH=3550000,AVERAGE-BANDWIDTH=3006000,"
+        'CODECS="avc1.64001F,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,AUDIO="sound"\nid/720p.m3u8\n'
+    )
+
+
+def test_separate_sound_without_pictures_is_a_variant() -> None:
+    sound = Variant(replace(SOUND, separate=True), 150_000, 106_000)
+    assert "EXT-X-MEDIA:" not in multivariant([sound])
+    assert parse_multivariant(multivariant([sound])).variants[0].uri == "audio.m3u8"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from ingestd.broadcast.epoch import Bounds, Epoch
-from ingestd.broadcast.reception import Reception
+from ingestd.broadcast.reception import Ladder, Reception, ladder_for
 from ingestd.broadcast.recording import Recording
 from ingestd.container.model import Fragment, InitSegment
 from ingestd.encoder.ladder import Rendition
 from ingestd.errors import Code, Refused
-from ingestd.journal.journal import Damaged, EpochRow
+from ingestd.journal.journal import BroadcastRow, Damaged, EpochRow, Kept
 from tests.container.samples import MP4, VP8, Unit, cluster, init, read, sb
 from tests.unit.test_recording import all_of, fragments, units
 
@@ -303,3 +303,22 @@ def test_an_init_segment_that_is_none(data: bytes) -> None:
     row, _ = row_of(VP8, 1)
     with pytest.raises(Damaged):
         reception(replace(row, init=data))
+
+
+def test_a_broadcast_that_goes_on_keeps_to_separate_sound_or_to_none() -> None:
+    def usual(_: InitSegment) -> tuple[Rendition, ...]:
+        return (RUNG,)
+
+    def made(separate: bool) -> Ladder:
+        return lambda _: (replace(RUNG, separate=separate),)
+
+    row = BroadcastRow("66112233aabbccdd", "demo", "", 0.0, True)
+    assert ladder_for(usual, made, None) is usual
+    assert ladder_for(usual, made, Kept(row)) is usual, "nobody has seen anything of it yet"
+    assert ladder_for(usual, None, Kept(row, renditions=[{"name": "360p"}])) is usual
+    init = InitSegment(b"", "matroska", ())
+    for separate in (False, True):
+        kept = Kept(row, renditions=[asdict(replace(RUNG, separate=separate))])
+        assert ladder_for(usual, made, kept)(init)[0].separate is separate
+    old = {name: value for name, value in asdict(RUNG).items() if name != "separate"}
+    assert not ladder_for(usual, made, Kept(row, renditions=[old]))(init)[0].separate

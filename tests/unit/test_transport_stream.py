@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.delivery.transport_stream import HEAD, PACKET, Facts, elapsed, examine, prune
+from ingestd.delivery.transport_stream import (
+    HEAD,
+    PACKET,
+    Facts,
+    counter,
+    elapsed,
+    examine,
+    head,
+    join,
+    prune,
+    silence,
+    sounds,
+)
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +121,53 @@ def test_what_is_no_program_map_is_left_alone(data: bytes) -> None:
 @given(st.binary(min_size=HEAD, max_size=HEAD))
 def test_nothing_makes_it_raise(data: bytes) -> None:
     prune(data[:188] + b"\x47" + data[189:192] + b"\x00\x02" + data[194:], video=False, audio=True)
+
+
+# Sound apart from pictures
+
+# As nginx-rtmp 1.2.2 begins every segment
+NGINX = bytes.fromhex("474000100000b00d0001c100000001f0012e701905").ljust(PACKET, b"\xff") + bytes.fromhex(
+    "475001100002b0170001c10000e100f0001be100f0000fe101f0002f44b99b"
+).ljust(PACKET, b"\xff")
+
+
+def test_the_head_is_the_one_of_nginx_rtmp() -> None:
+    assert head(video=True, audio=True) == NGINX
+    assert head(video=False, audio=True) == prune(NGINX, video=False, audio=True)
+    assert head(video=True, audio=False) == prune(NGINX, video=True, audio=False)
+
+
+def test_silence_is_sound_that_ffmpeg_decodes_to_nothing(tmp_path: Path) -> None:
+    begins = [0.764 + number * 1024 / 48000 for number in range(50)]
+    parts = [silence(time, number % 16) for number, time in enumerate(begins)]
+    assert {len(part) for part in parts} == {PACKET}
+    assert [counter(part) for part in parts[:17]] == [*range(16), 0]
+    stream = head(video=False, audio=True) + b"".join(parts)
+    facts = examine(stream)
+    assert (facts.whole, facts.pictures) == (True, 0)
+    assert facts.first == pytest.approx(0.764, abs=1e-4)
+    assert [time for time, _ in sounds(stream)] == pytest.approx(begins, abs=1e-4)
+    (tmp_path / "a.ts").write_bytes(stream)
+    command = ["ffmpeg", "-v", "warning", "-i", "a.ts", "-f", "s16le", "-"]
+    made = subprocess.run(command, capture_output=True, cwd=tmp_path, check=True, timeout=60)
+    assert (made.stderr, made.stdout) == (b"", bytes(50 * 1024 * 2 * 2))
+
+
+def test_a_time_stamp_begins_again_after_26_hours() -> None:
+    wrap = (1 << 33) / 90_000
+    assert sounds(silence(wrap + 1.5, 0))[0][0] == pytest.approx(1.5, abs=1e-4)
+
+
+def test_pictures_and_sound_are_put_together_by_time(segment: bytes) -> None:
+    apart = []
+    for pid in (0x100, 0x101):
+        packets = [segment[at : at + PACKET] for at in range(HEAD, len(segment), PACKET)]
+        mine = [one for one in packets if int.from_bytes(one[1:3], "big") & 0x1FFF == pid]
+        apart.append(head(video=pid == 0x100, audio=pid == 0x101) + b"".join(mine))
+    made = join(*apart)
+    facts = examine(made)
+    assert (facts.whole, facts.pictures) == (True, examine(segment).pictures)
+    assert sounds(made) == sounds(segment)
+    assert made[:HEAD] == NGINX
+    places = [made.find(packets) for _, packets in sounds(made)]
+    assert places == sorted(places) and places[0] < len(made) / 4 < len(made) / 2 < places[-1]

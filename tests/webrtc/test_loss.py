@@ -24,7 +24,6 @@ from tests.webrtc.test_whip_faults import KEYFRAME
 
 LOSSES = [3, 10]  # percent
 SECONDS = 20  # of the numbered recording
-_TAIL = 10  # frames at the end: no packet comes after them by which a loss would be noticed
 SPARED = 3  # seconds at its end that are free of loss, and of what that has spoilt
 
 # Of the newest connection: [pictures decoded or encoded, their packets that were asked for again].
@@ -110,9 +109,9 @@ def test_of_what_is_published_little_is_missing_and_nothing_of_the_end(server: S
     assert found.complaints == ()
     for name, one in found.renditions.items():
         first, _, last = one.runs.rpartition(", ")[2].partition("-")
-        assert int(first) <= source.frames - SPARED * 30 and int(last) >= source.frames - _TAIL, (
+        assert int(first) <= source.frames - SPARED * 30 and int(last) == source.frames - 1, (
             name,
             one.runs,
         )
-        assert len(one.lost) <= KEYFRAME + _TAIL + source.frames * percent / 100, (name, one.runs)
+        assert len(one.lost) <= KEYFRAME + source.frames * percent / 100, (name, one.runs)
         assert one.overlap < 0.05, name

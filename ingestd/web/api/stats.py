@@ -32,7 +32,7 @@ class RtmpClientView(Answer):
 
 
 class RtmpStreamView(Answer):
-    """``application``: ``live`` for publishers, ``renditions`` for what the encoders make of it.
+    """``application``: ``live`` for publishers, ``renditions`` and ``sound`` for what encoders make of it.
 
     Bytes, and bits a second. Its name is made up for one connection; what it is of say ``channel`` and
     ``rendition``, null where that is not known.

@@ -26,16 +26,9 @@ function common(address) {
   };
 }
 
-/**
- * @param {typeof import("hls.js").default} Hls
- * @param {HTMLVideoElement} video
- * @param {Address} address
- * @param {import("./engine.js").EngineEvents} events
- * @returns {Engine}
- */
-export function hlsEngine(Hls, video, address, events) {
-  let over = false;
-  const hls = new Hls({
+/** @param {Address} address @returns {Partial<import("hls.js").HlsConfig>} */
+function playing(address) {
+  return {
     ...common(address),
     backBufferLength: BACK_BUFFER_SECONDS,
     capLevelToPlayerSize: true,
@@ -45,23 +38,56 @@ export function hlsEngine(Hls, video, address, events) {
     startFragPrefetch: true,
     abrEwmaDefaultEstimate: Math.max(FIRST_GUESS / 2, CAREFUL * Number(preferences.get("bandwidth") ?? FIRST_GUESS / CAREFUL)),
     preferManagedMediaSource: hasAirPlay(), // the only one that can stand beside an address for AirPlay
-  });
-  hls.on(Hls.Events.LEVELS_UPDATED, events.onqualities);
-  hls.on(Hls.Events.MANIFEST_PARSED, events.onqualities);
-  hls.on(Hls.Events.LEVEL_SWITCHED, () => {
-    remember(hls);
-    events.onqualities();
-  });
-  hls.on(Hls.Events.ERROR, async (_, { fatal, type, details, response }) => {
-    if (!fatal) return;
-    const another = details === Hls.ErrorDetails.MANIFEST_LOAD_ERROR && (await address.change());
+  };
+}
+
+/**
+ * The library is at first the small one, which plays no sound that has a playlist of its own; `whole` loads
+ * the one that does.
+ * @param {typeof import("hls.js").default} Hls
+ * @param {HTMLVideoElement} video
+ * @param {Address} address
+ * @param {import("./engine.js").EngineEvents} events
+ * @param {() => Promise<typeof import("hls.js").default>} whole
+ * @returns {Engine}
+ */
+export function hlsEngine(Hls, video, address, events, whole) {
+  let over = false;
+  /** @type {(() => void) | null} */
+  let airPlay = null;
+  /** @param {typeof Hls} Library */
+  const begin = (Library) => {
+    const made = new Library(playing(address));
+    made.on(Library.Events.LEVELS_UPDATED, events.onqualities);
+    made.on(Library.Events.MANIFEST_PARSED, events.onqualities);
+    made.on(Library.Events.LEVEL_SWITCHED, () => {
+      remember(made);
+      events.onqualities();
+    });
+    made.on(Library.Events.ERROR, async (_, { fatal, type, details, response }) => {
+      if (!fatal) return;
+      const another = details === Library.ErrorDetails.MANIFEST_LOAD_ERROR && (await address.change());
+      if (over || made !== hls) return;
+      if (another) made.loadSource(address.url);
+      else events.onfailure(failureOf(Library, type, response?.code));
+    });
+    if (Library === Hls) made.on(Library.Events.MANIFEST_LOADED, (_, { audioTracks }) => exchange(audioTracks));
+    made.loadSource(address.url);
+    made.attachMedia(video);
+    airPlay = hasAirPlay() ? offerAirPlay(Library, made, video, address) : null;
+    return made;
+  };
+  /** @param {readonly unknown[]} apart renditions of sound */
+  const exchange = async (apart) => {
+    if (apart.length === 0) return;
+    const Library = await whole().catch(() => null);
     if (over) return;
-    if (another) hls.loadSource(address.url);
-    else events.onfailure(failureOf(Hls, type, response?.code));
-  });
-  hls.loadSource(address.url);
-  hls.attachMedia(video);
-  const airPlay = hasAirPlay() ? offerAirPlay(Hls, hls, video, address) : null;
+    if (!Library) return events.onfailure("network");
+    airPlay?.();
+    hls.destroy();
+    hls = begin(Library);
+  };
+  let hls = begin(Hls);
   return {
     qualities: () => qualities(hls.levels ?? []),
     choose: (value) => choose(hls, value),

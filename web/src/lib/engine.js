@@ -61,6 +61,9 @@ export function warm() {
   return library;
 }
 
+/** The library with everything in it: for sound that has a playlist of its own. */
+const whole = async () => (await import("/assets/vendor/hls-whole.mjs")).default;
+
 /**
  * @param {HTMLVideoElement} video
  * @param {string} url
@@ -71,7 +74,7 @@ export function warm() {
 export async function createEngine(video, url, events, guard = null) {
   const address = new Address(url, guard);
   const { default: Hls } = (await warm()) ?? { default: null };
-  if (Hls?.isSupported()) return hlsEngine(Hls, video, address, events);
+  if (Hls?.isSupported()) return hlsEngine(Hls, video, address, events, whole);
   if (!playsHls(video)) throw new Unsupported("neither Media Source nor a player for HLS");
   return nativeEngine(video, await address.bare(), events);
 }
