@@ -1,9 +1,8 @@
-"""Eyevinn's WHIP client for browsers, as npm has it, on a page of another site."""
+"""Eyevinn's WHIP client and WebRTC player for browsers, as npm has them, on a page of another site."""
 
 from __future__ import annotations
 
-import json
-import re
+import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,69 +12,33 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, FAKE_CAMERA, QUIET
-from tests.support import whip
-from tests.support.server import Server, running
+from tests.support import whep, whip
+from tests.support.server import Server, running, wait_for
 from tests.system.conftest import SMALL
 
-MODULES = Path(__file__).parents[2] / "web" / "node_modules"
+WEB = Path(__file__).parents[2] / "web"
 
 _PAGE = b"<!doctype html><title>Eyevinn</title>"
-_REQUIRE = re.compile(r"""\brequire\(["']([^"']+)["']\)""")
-
-# what a bundler would make of CommonJS
-_LOAD = """
-(files) => {
-    const made = {}
-    const get = (id) => {
-        if (!(id in made)) {
-            const module = (made[id] = { exports: {} })
-            const { text, needs } = files[id]
-            const whole = new Function("module", "exports", "require", text)
-            whole(module, module.exports, (name) => get(needs[name]))
-        }
-        return made[id].exports
-    }
-    window.get = get
-}
+_CLIENTS = """
+export { WHIPClient } from "@eyevinn/whip-web-client";
+export { WebRTCPlayer } from "@eyevinn/webrtc-player";
 """
 _PUBLISH = """
-async ([id, endpoint, authkey]) => {
-    const { WHIPClient } = window.get(id)
-    window.publisher = new WHIPClient({ endpoint, opts: { authkey } })
+async ([endpoint, authkey]) => {
+    window.publisher = new eyevinn.WHIPClient({ endpoint, opts: { authkey } })
     await publisher.ingest(await navigator.mediaDevices.getUserMedia({ video: true, audio: true }))
     await publisher.getResourceUrl()
 }
 """
-
-
-def entry(package: str) -> Path:
-    folder = MODULES / package
-    main = folder / str(json.loads((folder / "package.json").read_text())["main"])
-    return (main / "index.js" if main.is_dir() else main.with_suffix(".js")).resolve()
-
-
-def needed(file: Path) -> dict[str, Path]:
-    """What a file requires, by the names that it has for it."""
-    found = {}
-    for name in _REQUIRE.findall(file.read_text(encoding="utf-8")):
-        if name.startswith("."):
-            found[name] = (file.parent / name).with_suffix(".js").resolve()
-        elif (MODULES / name).is_dir():
-            found[name] = entry(name)
-    return found
-
-
-def gathered(*packages: str) -> dict[str, dict[str, object]]:
-    """Their files, and those that these require; each with what its own names mean."""
-    found: dict[str, dict[str, object]] = {}
-    todo = [entry(package) for package in packages]
-    while todo:
-        file = todo.pop()
-        needs = needed(file)
-        named = {name: str(one) for name, one in needs.items()}
-        found[str(file)] = {"text": file.read_text(encoding="utf-8"), "needs": named}
-        todo += [one for one in needs.values() if str(one) not in found]
-    return found
+_WATCH = """
+async (url) => {
+    const video = document.body.appendChild(document.createElement("video"))
+    video.muted = video.autoplay = true
+    window.player = new eyevinn.WebRTCPlayer({ video, type: "whep", iceServers: [] })
+    await player.load(new URL(url))
+}
+"""
+_PICTURES = "() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
 
 
 @pytest.fixture(scope="module")
@@ -113,15 +76,31 @@ def page(tmp_path: Path, site: str) -> Iterator[Page]:
         )
         made = browser.new_page()
         made.goto(site)
+        made.add_script_tag(content=clients())
         yield made
         browser.close()
 
 
+def clients() -> str:
+    """A script that gives a page both, as ``eyevinn``."""
+    command = ["node_modules/.bin/esbuild", "--bundle", "--format=iife", "--global-name=eyevinn"]
+    made = subprocess.run(command, cwd=WEB, input=_CLIENTS, capture_output=True, text=True, check=True)
+    return made.stdout
+
+
 def test_what_it_publishes_is_on_the_air_until_it_takes_leave(server: Server, page: Page) -> None:
-    publisher = "@eyevinn/whip-web-client"
-    page.evaluate(_LOAD, gathered(publisher))
-    page.evaluate(_PUBLISH, [str(entry(publisher)), whip.url(server), server.stream_key])
+    page.evaluate(_PUBLISH, [whip.url(server), server.stream_key])
     broadcast = server.wait_for("media", lambda one: one["media_time"] >= 2)
     page.evaluate("() => publisher.destroy()")
     ended = server.wait_state("ended", "failed", "interrupted")
     assert (ended["state"], ended["id"]) == ("ended", broadcast["id"])
+
+
+def test_it_plays_until_it_takes_leave(server: Server, page: Page) -> None:
+    with whip.publishing(server):
+        server.wait_state("live")
+        page.evaluate(_WATCH, whep.url(server))
+        wait_for("pictures", lambda: page.evaluate(_PICTURES) >= 30)
+        server.wait_for("a viewer", lambda one: one["peers"]["viewers"] == 1)
+        page.evaluate("() => player.destroy()")
+        server.wait_for("nobody", lambda one: one["peers"]["viewers"] == 0)
