@@ -54,6 +54,7 @@ _BITRATE = 8_000_000  # bit/s that a publisher is allowed; its own estimate of t
 _MAX_TITLE = 200  # characters
 _LEAVING = 5.0  # seconds for which the next one waits for who is leaving
 _VANISHED = 9.0  # seconds without media, after which a publisher is not coming back
+_FAREWELL = 4.0  # seconds for who has hung up to say that this was all; browsers do both at once
 
 _UNKNOWN = Refusal(Code.NOT_FOUND, "There is no such WHIP session: it has ended. Publish again.")
 _NOT_YOURS = Refusal(Code.UNAUTHENTICATED, "This WHIP session was begun with another token.")
@@ -190,14 +191,17 @@ class Whip:
 
         FFmpeg says the same when the SFU has gone from under it: then its broadcast waits for it.
         """
-        session = self._session(request)
+        session = self._session(request, leaving=True)
         session.stopped = await session.room.still()
         session.over.set()
         return Response(status_code=200)
 
-    def _session(self, request: Request) -> _Session:
+    def _session(self, request: Request, *, leaving: bool = False) -> _Session:
+        """``leaving``: who has hung up has one still. Raises :class:`Refused`."""
         session = self._sessions.get(request.path_params["session"])
-        if session is None or session.ended or session.channel != request.path_params["channel"]:
+        if session is None or session.channel != request.path_params["channel"]:
+            raise Refused(_UNKNOWN)
+        if session.over.is_set() if leaving else session.ended:
             raise Refused(_UNKNOWN)
         if not hmac.compare_digest(session.owner, _digest(bearer(request))):
             raise Refused(_NOT_YOURS)
@@ -216,6 +220,8 @@ class Whip:
     async def _leaving(self, channel: str) -> None:
         """Until who has taken leave there, or is known to be gone, has left: nobody is refused for that."""
         mine = [one for one in self._sessions.values() if one.channel == channel and one.ended]
+        for one in mine:
+            one.over.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(_LEAVING):
                 for one in mine:
@@ -262,6 +268,7 @@ class Whip:
         over = [tasks.spawn(end, "watch") for end in ends]
         try:
             await asyncio.wait([relaying, *over], return_when=asyncio.FIRST_COMPLETED)
+            await _farewell(session)
             relay.leave(for_good=session.stopped)
             refusal = await relaying
             relay.publication.visit.reason = reason = refusal.message if refusal else session.room.reason
@@ -282,6 +289,14 @@ class Whip:
             "whip_publisher_refused", code=refusal.code.value, reason=refusal.message, address=address
         )
         return turned_away(refusal)
+
+
+async def _farewell(session: _Session) -> None:
+    """Until who has hung up has taken leave, or will not. When the SFU is gone, nobody has hung up."""
+    if session.room.gone.is_set() and await session.room.still():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await session.over.wait()
 
 
 async def _vanished(room: Room) -> None:

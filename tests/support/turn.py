@@ -33,8 +33,9 @@ _UNAUTHORIZED = 401
 
 
 @contextmanager
-def coturn(secret: str) -> Iterator[subprocess.Popen[bytes]]:
-    """In the network of the test; it leads to that network's own address alone."""
+def coturn(secret: str, *, udp: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """In the network of the test; it leads to that network's own address alone. ``udp``: no firewall blocks
+    its port."""
     program = shutil.which("turnserver")
     if program is None:
         pytest.skip("coturn is not installed")
@@ -45,7 +46,7 @@ def coturn(secret: str) -> Iterator[subprocess.Popen[bytes]]:
     with (place / "log").open("wb") as log:
         process = subprocess.Popen([program, "-c", str(place / "conf")], stdout=log, stderr=log)
     try:
-        wait_for(lambda: (place / "log").read_text(), lambda: _listens() or process.poll() is not None)
+        wait_for(lambda: (place / "log").read_text(), lambda: _listens(udp) or process.poll() is not None)
         assert process.poll() is None, (place / "log").read_text()
         yield process
     finally:
@@ -60,9 +61,9 @@ def _settings() -> str:
     return "\n".join(line for line in said if not line.startswith(("listening-port", "min-port", "max-port")))
 
 
-def _listens() -> bool:
+def _listens(udp: bool) -> bool:
     with suppress(OSError):
-        return answers(ADDRESS, PORT) and answers(ADDRESS, PORT, tcp=True)
+        return answers(ADDRESS, PORT, tcp=True) and (not udp or answers(ADDRESS, PORT))
     return False
 
 

@@ -194,6 +194,7 @@ def test_a_channel_that_somebody_else_is_live_on_can_be_taken_over(
     in_state(second, "live")
     in_state(first, "failed")
     stop(second)
+    assert server.wait_state("ended", "failed")["state"] == "ended"
 
 
 def test_a_server_without_webrtc_says_so(network: None, playwright: Playwright, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_where_not_even_the_relay_is_reached_the_watch_page_plays_the_playlist(
     with udp_blocked(but=OPEN["tcp"]), page_of(browser, live) as page:
         plays(page, "playlist")
         moves(page, 3)
-        with coturn(SECRET):
+        with coturn(SECRET, udp=False):
             goes_by_the_relay(page, ["tcp"])
             moves(page)
         plays(page, "playlist")

@@ -17,6 +17,7 @@ from tests.support.media import check_ended, frames
 from tests.support.server import Server, running
 from tests.support.whip import generated, publishing, publishing_aiortc, url
 from tests.system.conftest import SMALL
+from tests.webrtc.test_whip_requests import asked
 
 PAGE = """
 async ([place, bearer, sendEncodings]) => {
@@ -47,7 +48,7 @@ async () => [...(await window.peer.getStats()).values()]
 
 @pytest.fixture(scope="module")
 def server(network: None) -> Iterator[Server]:
-    with running(channels=11, webrtc_enabled=True, ingest_resume_window=30, **SMALL) as made:
+    with running(channels=12, webrtc_enabled=True, ingest_resume_window=30, **SMALL) as made:
         yield made
 
 
@@ -85,7 +86,17 @@ def test_a_publisher_of_vp8_that_only_hangs_up_is_waited_for(server: Server) -> 
         media(channel, 3)
         source = channel.newest()
         assert source and source["source"]["video"]["codec"] == "vp8"
-    channel.wait_state("interrupted", seconds=5)
+    channel.wait_state("interrupted")
+
+
+def test_who_hangs_up_and_takes_leave_at_once_has_ended_its_broadcast(server: Server) -> None:
+    """As a browser does that leaves a page."""
+    channel = server.on("demo11")
+    with publishing_aiortc(channel) as publisher:
+        media(channel, 2)
+    assert asked(channel, "DELETE", publisher.answer).status_code == 200
+    assert channel.wait_state("ended", "failed", "interrupted")["state"] != "interrupted"
+    check(channel, 2)
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])

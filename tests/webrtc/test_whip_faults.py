@@ -38,7 +38,7 @@ KEYFRAME = 2 * 30  # frames: where Janus knows whom to send to, it sends from th
 
 @pytest.fixture(scope="module")
 def server(network: None) -> Iterator[Server]:
-    with running(channels=6, webrtc_enabled=True, ingest_resume_window=30, **NUMBERED) as made:
+    with running(channels=7, webrtc_enabled=True, ingest_resume_window=30, **NUMBERED) as made:
         yield made
 
 
@@ -169,9 +169,9 @@ def test_while_the_way_to_the_sfu_is_cut_media_go_on_and_then_all_works_as_befor
 
 
 def test_a_token_that_expires_lets_nobody_in_and_sends_nobody_away(server: Server) -> None:
-    channel = server.on("demo2")
+    channel = server.on("demo6")
     with signed_in(server, "admin", admin_password(server.data)) as admin:
-        made = good(admin.post("/channels/demo2/tokens", json={"scope": "publish"}))["token"]
+        made = good(admin.post("/channels/demo6/tokens", json={"scope": "publish"}))["token"]
     brief = shortened(server, made, 10)
     with publishing(channel, bearer=brief):
         broadcast = media(channel, 1)["id"]
