@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import MutableMapping
-from secrets import token_urlsafe
 from typing import Any
 
 import httpx
@@ -53,7 +52,7 @@ def test_only_a_trusted_proxy_gives_an_id(peer: str, given: str, kept: bool) -> 
         ("/api/v1/broadcasts", "/api/v1/broadcasts"),
         (f"/internal/{KEY}/watch", "/internal/[hidden]/watch"),
         (f"/ws/{KEY}", "/ws/[hidden]"),
-        (f"/whep/demo/{token_urlsafe(16)}", "/whep/demo/[hidden]"),
+        (f"/whep/demo/{KEY[:22]}", "/whep/demo/[hidden]"),
         (f"/{KEY[:15]}", f"/{KEY[:15]}"),
         ("/a" * 300, "/a" * 100),
     ],
