@@ -40,7 +40,10 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    with running(channels=2, **SMALL) as server, scraping(server.http.removeprefix("http://")) as prometheus:
+    with (
+        running(channels=2, webrtc_enabled=True, **SMALL) as server,
+        scraping(server.http.removeprefix("http://")) as prometheus,
+    ):
         with pytest.raises(InvalidStatus), dial(server, token="of nobody"):
             pass
         publish(server.on("demo1"), "vp8_firstblob-1byte_lowfps.webm", fast=True)

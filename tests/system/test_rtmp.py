@@ -445,7 +445,7 @@ def test_who_publishes_with_a_key_that_is_taken_back_is_thrown_out(stage: Stage)
     took, state = stage.of(revoked)
     assert took < 30  # a second, on a machine that has nothing else to do
     assert state in ("interrupted", "ending", "ended")
-    assert dropped(stage.on(revoked)) == ["not_allowed"]
+    assert wait_for("the log", lambda: dropped(stage.on(revoked))) == ["not_allowed"]
 
 
 def test_a_publisher_that_sends_nothing_is_dropped(stage: Stage) -> None:

@@ -79,10 +79,11 @@ let graphs = null;
 
 /** Before the first broadcast there is nothing to draw, and nothing is loaded for it. @param {import("../lib/last-minutes.js").LastMinutes} minutes */
 async function drawMinutes(minutes) {
+  const module = await import("./studio-graphs.js").catch(() => null);
+  if (module === null) return; // the network is away; a broadcast goes on without them
   show(byId("minutes", HTMLElement), true);
-  const { StudioGraphs } = await import("./studio-graphs.js");
   const { kept } = publisher;
-  if (graphs?.kept !== kept) graphs = new StudioGraphs(byId("graphs", HTMLElement), kept);
+  if (graphs?.kept !== kept) graphs = new module.StudioGraphs(byId("graphs", HTMLElement), kept);
   graphs.show(minutes);
 }
 
