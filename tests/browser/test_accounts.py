@@ -341,7 +341,8 @@ def test_an_admin_makes_a_person_and_disables_them(
         expect(hers.get_by_text("This page is for admins.")).to_be_visible()
         page.get_by_role("button", name="Disable: vera").click()
         confirm(page)
-        expect(page.get_by_test_id("user").filter(has_text="vera")).to_contain_text("Disabled")
+        vera = page.get_by_test_id("user").filter(has_text="vera")
+        expect(vera.get_by_text("Disabled", exact=True)).to_be_visible()  # it is there before, but hidden
         is_signed_out(hers, server)
         hers.get_by_label("Name").fill("vera")
         hers.get_by_label("Password").fill(password)
