@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -29,7 +29,6 @@ from ingestd.ingest.rtp import Received
 from ingestd.ingest.websocket import Door
 from ingestd.tasks import Tasks
 from ingestd.webrtc.candidates import janus_candidates
-from ingestd.webrtc.gateway import Away, JanusError
 from ingestd.webrtc.http import (
     PREFLIGHT,
     Unanswered,
@@ -43,8 +42,9 @@ from ingestd.webrtc.http import (
 from ingestd.webrtc.ice import IceServers
 from ingestd.webrtc.ports import TYPES, Port
 from ingestd.webrtc.publishing import check_publish, publish_answer, publish_offer, publish_tag
+from ingestd.webrtc.refusals import Refusals
 from ingestd.webrtc.room import Room
-from ingestd.webrtc.sdp import BadSdp, Offer, Unfit
+from ingestd.webrtc.sdp import BadSdp, Offer
 from ingestd.webrtc.webrtc import WebRtc
 
 log = structlog.get_logger("ingestd.whip")
@@ -66,8 +66,7 @@ _ELSEWHERE = Refusal(Code.FORBIDDEN, "This token does not allow publishing to th
 _NO_PORTS = Refusal(Code.NO_CAPACITY, "No WebRTC port is free now. Try again soon.", _TRIES_AGAIN)
 _AWAY = Refusal(Code.UNAVAILABLE, "The WebRTC server is being started again. Try again soon.", _TRIES_AGAIN)
 _REFUSED = Refusal(Code.UNSUPPORTED, "The WebRTC server does not take this offer.")
-
-_NO_PORT = 490  # Janus's error
+_SFU = Refusals(_AWAY, _NO_PORTS, _REFUSED)
 
 _Call = Callable[[Request], Awaitable[Response]]
 
@@ -182,7 +181,7 @@ class Whip:
         session = self._session(request)
         fragment = await read_fragment(request, session.offer)
         if candidates := janus_candidates(fragment, publish_tag(session.offer)):
-            with _sfu():
+            with _SFU.told():
                 await session.room.trickle(candidates)
         return Response(status_code=204)
 
@@ -231,19 +230,15 @@ class Whip:
 
     async def _open(self, offer: Offer, publication: Publication) -> tuple[Room, str]:
         """And what the publisher is answered."""
-        with _sfu():
+        with _SFU.told():
             room = await Room.open(self._webrtc.publishing, publish_offer(offer), _BITRATE)
-        try:
-            if publication.verdict:  # another has come meanwhile
-                raise Refused(publication.verdict)
-            return room, publish_answer(offer, room.answer)
-        except Unfit as error:
-            log.error("sfu_refused", code=0, reason=str(error))
-            await room.close()
-            raise Refused(_REFUSED) from None
-        except BaseException:
-            await room.close()
-            raise
+            try:
+                if publication.verdict:  # another has come meanwhile
+                    raise Refused(publication.verdict)
+                return room, publish_answer(offer, room.answer)
+            except BaseException:
+                await room.close()
+                raise
 
     def _begin(self, name: str, session: _Session, admitted: Admitted, publication: Publication) -> None:
         room = session.room
@@ -308,18 +303,6 @@ async def _vanished(room: Room) -> None:
                 await room.sends.wait()
                 continue
         return
-
-
-@contextmanager
-def _sfu() -> Iterator[None]:
-    """What the SFU refuses, in words for a publisher."""
-    try:
-        yield
-    except Away:
-        raise Refused(_AWAY) from None
-    except JanusError as error:
-        log.warning("sfu_refused", code=error.code, reason=str(error))
-        raise Refused(_NO_PORTS if error.code == _NO_PORT else _REFUSED) from None
 
 
 def _digest(given: str) -> bytes:

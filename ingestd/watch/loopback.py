@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,11 +17,11 @@ import structlog
 from ingestd.errors import Code, Refusal, Refused
 from ingestd.ingest.places import Places
 from ingestd.tasks import Tasks
-from ingestd.webrtc.gateway import Away, JanusError
 from ingestd.webrtc.mountpoint import Mountpoint, Peer, Templates
 from ingestd.webrtc.publishing import check_publish, publish_answer, publish_offer
+from ingestd.webrtc.refusals import Refusals
 from ingestd.webrtc.room import Room
-from ingestd.webrtc.sdp import Offer, Unfit
+from ingestd.webrtc.sdp import Offer
 from ingestd.webrtc.webrtc import WebRtc
 
 log = structlog.get_logger("ingestd.whep")
@@ -36,6 +36,7 @@ _YOURS = Refusal(Code.TOO_MANY, "Somebody at your address is checking their conn
 _BUSY = Refusal(Code.NO_CAPACITY, "Publishers need the places that a check would take.", _AGAIN)
 _AWAY = Refusal(Code.UNAVAILABLE, "The WebRTC server is being started again. Try again soon.", _AGAIN)
 _REFUSED = Refusal(Code.UNAVAILABLE, "The WebRTC server did not do its part.", _AGAIN)
+_SFU = Refusals(_AWAY, _FULL, _REFUSED)
 _UNKNOWN = Refusal(Code.NOT_FOUND, "This check is over. Begin another one.")
 _TWICE = Refusal(Code.CONFLICT, "This check is played already.")
 
@@ -94,7 +95,7 @@ class Loopback:
         async with AsyncExitStack() as stack:
             stack.enter_context(self._places.place(address))
             stack.enter_context(self._place())
-            with _sfu():
+            with _SFU.told():
                 loop = await self._open(stack, offer)
             self._loops[loop.key] = loop
             log.info("loopback_begins", address=address)
@@ -117,7 +118,7 @@ class Loopback:
             raise Refused(_TWICE)
         loop.playing = True
         try:
-            with _sfu():
+            with _SFU.told():
                 peer = await Peer.open(self._webrtc.watching, self._templates, offer, loop.mountpoint)
         except BaseException:
             loop.playing = False
@@ -149,16 +150,3 @@ class Loopback:
                     await loop.peer.close()
         loop.left.set()
         log.info("loopback_ends", played=loop.playing)
-
-
-@contextmanager
-def _sfu() -> Iterator[None]:
-    """What the SFU refuses, in words for who checks."""
-    try:
-        yield
-    except Away:
-        raise Refused(_AWAY) from None
-    except (JanusError, Unfit) as error:
-        code = error.code if isinstance(error, JanusError) else 0
-        log.warning("sfu_refused", code=code, reason=str(error))
-        raise Refused(_REFUSED) from None

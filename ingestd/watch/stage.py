@@ -22,10 +22,10 @@ from ingestd.tasks import Tasks
 from ingestd.watch.encoding import Kinds, cost, kinds
 from ingestd.watch.tap import Tap
 from ingestd.webrtc.candidates import Fragment
-from ingestd.webrtc.gateway import Away, JanusError
 from ingestd.webrtc.mountpoint import Mountpoint, Peer, Templates
+from ingestd.webrtc.refusals import Refusals
 from ingestd.webrtc.room import Room
-from ingestd.webrtc.sdp import Offer, Unfit
+from ingestd.webrtc.sdp import Offer
 from ingestd.webrtc.webrtc import WebRtc
 
 log = structlog.get_logger("ingestd.whep")
@@ -36,7 +36,6 @@ _CHECK = 1.0  # seconds between two looks whether a viewer still may
 _AGAIN, _AGAIN_AT_MOST = 0.25, 10.0  # seconds before a source that has failed is tried again; ever longer
 _LASTS = 5.0  # seconds after which one that fails has worked before
 _COME_BACK = 10  # seconds, for whoever finds no room
-_NO_PORT = 490  # Janus's error
 
 _NOTHING_ON = Refusal(Code.NO_SUCH_BROADCAST, "Nothing is on the air here now.", _COME_BACK)
 _FULL = Refusal(Code.NO_CAPACITY, "There is no room for another WebRTC viewer. Watch by HLS.", _COME_BACK)
@@ -47,6 +46,7 @@ _BUSY = Refusal(
 )
 _AWAY = Refusal(Code.UNAVAILABLE, "The WebRTC server is being started again. Watch by HLS.", _COME_BACK)
 _NOT_THIS = Refusal(Code.UNAVAILABLE, "The WebRTC server did not do its part. Watch by HLS.", _COME_BACK)
+_SFU = Refusals(_AWAY, _FULL, _NOT_THIS)
 
 Still = Callable[[], Awaitable[Refusal | None]]
 """Why somebody may not watch any more."""
@@ -137,7 +137,7 @@ class Stages:
             raise Refused(_FULL)
         self._places += 1
         try:
-            with _sfu():
+            with _SFU.told():
                 return await self._begin(self._templates, channel, offer, still, who)
         except BaseException:
             self._places -= 1
@@ -160,7 +160,7 @@ class Stages:
 
     async def trickle(self, session: Session, fragment: Fragment) -> None:
         """A viewer's candidates. Raises :class:`Refused`."""
-        with _sfu():
+        with _SFU.told():
             await session.peer.trickle(fragment)
 
     async def _attend(self, session: Session, stage: _Stage) -> None:
@@ -282,16 +282,3 @@ async def _forwarded(room: Room, mountpoint: Mountpoint) -> None:
         if not room.gone.is_set():
             with suppress(IngestdError):
                 await room.forward(mountpoint.name, {})
-
-
-@contextmanager
-def _sfu() -> Iterator[None]:
-    """What the SFU refuses, in words for a viewer."""
-    try:
-        yield
-    except Away:
-        raise Refused(_AWAY) from None
-    except (JanusError, Unfit) as error:
-        code = error.code if isinstance(error, JanusError) else 0
-        log.warning("sfu_refused", code=code, reason=str(error))
-        raise Refused(_FULL if code == _NO_PORT else _NOT_THIS) from None
